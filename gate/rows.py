@@ -110,6 +110,8 @@ RULES: dict[str, Rows] = {
     "reports.closeline": spent("placement"),
     "gateway.exchange": through("cost_centre"),
     "gateway.retention": through("cost_centre"),
+    # No page lists it.
+    "gateway.repeatedinput": nothing,
     "alerts.alert": _alerts,
     "security.auditentry": _about,
     "security.approval": _asked_for,

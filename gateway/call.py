@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from time import monotonic
 
 from gateway.answer_body import AnswerBody
 from gateway.dialects import CallParameters, Dialect, StreamMeter, UsageReport
@@ -35,6 +36,8 @@ class Call:
     parameters: CallParameters
     # The model that serves it, at the provider of `upstream`.
     choice: ModelChoice
+    # When it was ready to be sent to this provider (monotonic).
+    came_at: float = field(default_factory=monotonic)
 
     # Set by admission: the hold, the bound of the input tokens, the provider's count of them if it
     # was asked, and the most output tokens that each answer may have, and whether that is less than

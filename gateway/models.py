@@ -119,3 +119,35 @@ class Exchange(models.Model):
 
     def __str__(self) -> str:
         return f"exchange of charge {self.pk}"
+
+
+class RepeatedInput(models.Model):
+    """How much input of an agent's calls in one quarter of an hour was sent shortly before.
+
+    Of the quarters that are looked at, those with calls; of the calls, those that the provider
+    reported the input of. `repeated_tokens` began a call of the five minutes before, too;
+    `cached_tokens` were read from the provider's cache, `missed_tokens` were repeated and not,
+    `fresh_tokens` are neither repeated nor read from a cache nor written to one.
+    """
+
+    starts_at = models.DateTimeField()
+    agent = models.CharField(max_length=64)
+    api_key = models.CharField(max_length=64)
+    model = models.CharField(max_length=200, blank=True)
+    calls = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    repeated_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    missed_tokens = models.BigIntegerField(default=0)
+    fresh_tokens = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["starts_at", "agent", "api_key", "model"],
+                name="repeatedinput_once_per_quarter",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"repeated input of {self.agent} from {self.starts_at:%Y-%m-%d %H:%M}"

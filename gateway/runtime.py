@@ -24,6 +24,7 @@ from gateway.known_secrets import KnownSecrets
 from gateway.large_bodies import LargeBodies
 from gateway.learned import Lessons
 from gateway.remembered_refusals import RememberedRefusals
+from gateway.repeated_input import RepeatedInput
 from gateway.sessions import Sessions
 from keys import services as keys
 from keys.models import Charge
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 _HOLDING_AT_ONCE = 2
 _SETTLING_AT_ONCE = 2
 _STOPPING_SECONDS = 8
+# Between two times that samples of repeated input are stored.
+_STORED_SECONDS = 60
 _PAUSES_SECONDS = (0.1, 0.5, 2.0, 5.0, 10.0)
 
 
@@ -60,6 +63,7 @@ class Runtime:
         self.answer_lengths = AnswerLengths()
         self.remembered_refusals = RememberedRefusals()
         self.counts = KnownCounts()
+        self.repeated_input = RepeatedInput(self.threads)
         # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.
@@ -71,6 +75,7 @@ class Runtime:
         self._retry = DatabaseRetry(logger, pauses_seconds=_PAUSES_SECONDS)
         self._detached: set[asyncio.Task[Any]] = set()
         self._renewal = asyncio.create_task(self._renew_holds())
+        self._storing = asyncio.create_task(self._store_samples())
         # Takes a second, which the first call need not wait for.
         self.run_detached(asyncio.to_thread(bounds.load_tokenizers))
 
@@ -160,15 +165,22 @@ class Runtime:
         if self._detached:
             await asyncio.wait(self._detached, timeout=_STOPPING_SECONDS)
         await self.freezes.close()
-        self._renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._renewal
+        for task in (self._renewal, self._storing):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.repeated_input.flush()
         await self.pool.close()
         await self._settlements.finish()
         await self._connections.close()
         await asyncio.to_thread(self._settling_threads.close)
         await asyncio.to_thread(self.threads.close)
         await asyncio.to_thread(self.large_bodies.close)
+
+    async def _store_samples(self) -> None:
+        while True:
+            await asyncio.sleep(_STORED_SECONDS)
+            await self.repeated_input.flush()
 
     async def _renew_holds(self) -> None:
         while True:

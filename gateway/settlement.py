@@ -3,15 +3,19 @@
 import asyncio
 import logging
 from dataclasses import replace
+from time import time
 
 from django.conf import settings
 
 from gateway import estimates
 from gateway.call import Call
-from gateway.counts.beginnings import beginnings
+from gateway.counts.beginnings import beginnings, sized_beginnings
 from gateway.dialects import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
+from gateway.repeated_input import is_sampled
+from gateway.services.repeated_input import InputGroup
+from keys.books.queries.spend import SLICE_SECONDS
 from keys.models import Charge
 from keys.services import Settlement, SettlementResult, Usage
 
@@ -19,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # While this many times what a call held is left, the next calls fit without counts.
 _PLENTY_LEFT = 3
+# Larger bodies are not looked at for repeated input.
+_SAMPLED_BYTES_MAX = 2_000_000
 
 _STATUS, _BASIS = Charge.Status, Charge.Basis
 
@@ -78,6 +84,7 @@ async def _paid(call: Call) -> Settlement:
         return Settlement(hold, _STATUS.SETTLED)
     if report := _usage_report(call):
         await _remember_input(call, report)
+        _sample_input(call, report.usage)
         return Settlement(
             hold,
             _STATUS.SETTLED,
@@ -100,6 +107,20 @@ async def _remember_input(call: Call, report: UsageReport) -> None:
         return
     if digests := await asyncio.to_thread(beginnings, call):
         call.runtime.counts.add(digests[-1], tokens)
+
+
+def _sample_input(call: Call, usage: Usage) -> None:
+    """Look for repeated input if the call is of the sample; nothing waits for it."""
+    quarter = int(time()) // SLICE_SECONDS
+    is_small = call.request.body_size <= _SAMPLED_BYTES_MAX
+    if is_sampled(call.session.agent, quarter) and call.dialect.conversation_field and is_small:
+        group = InputGroup(quarter, call.session.agent, call.upstream.slug, call.model)
+        call.runtime.run_detached(_add_input(call, group, usage))
+
+
+async def _add_input(call: Call, group: InputGroup, usage: Usage) -> None:
+    if found := await asyncio.to_thread(sized_beginnings, call):
+        call.runtime.repeated_input.add(group, found, usage=usage, came_at=call.came_at)
 
 
 def _usage_report(call: Call) -> UsageReport | None:

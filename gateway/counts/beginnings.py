@@ -1,7 +1,8 @@
 """The beginnings of a conversation: each request of it begins with the whole request before."""
 
 import hashlib
-from typing import Any
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
@@ -37,6 +38,28 @@ def beginnings(call: Call) -> list[bytes]:
         digest = hashlib.sha256(digest + _without_cache_marks(bytes(turn))).digest()
         digests.append(digest)
     return digests
+
+
+class Beginning(NamedTuple):
+    """A beginning of a call: its digest, and its share of all bytes that become input."""
+
+    digest: bytes
+    share: float
+
+
+def sized_beginnings(call: Call) -> list[Beginning]:
+    """What stands around the turns, such as a system prompt and tools, and each beginning with it;
+    empty like `beginnings`."""
+    digests = beginnings(call)
+    if not digests:
+        return []
+    fields, turns = call.parameters.fields, call.dialect.conversation_field
+    around = sum(len(bytes(fields[name])) for name in fields.keys() - _NOT_INPUT - {turns, "model"})
+    sizes = list(accumulate((len(bytes(turn)) for turn in turns_of(call)), initial=around))
+    return [
+        Beginning(digest, size / sizes[-1])
+        for digest, size in zip([_around(call), *digests], sizes, strict=True)
+    ]
 
 
 def turns_of(call: Call) -> list[Raw]:

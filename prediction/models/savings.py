@@ -11,6 +11,7 @@ class SavingKind(models.TextChoices):
 
     CHEAPER = "cheaper", "cheaper key or model"
     RETRIES = "retries", "failed attempts"
+    CACHING = "caching", "caching"
     IDLE_KEY = "idle_key", "idle key"
     OVERSIZE = "oversize", "oversize budgets"
 

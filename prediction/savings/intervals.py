@@ -1,4 +1,5 @@
-"""Intervals of shares of success: Wilson's of one, Newcombe's of the difference of two."""
+"""Intervals: of a share of success Wilson's, of the difference of two Newcombe's, and Student's
+quantile for means."""
 
 from math import sqrt
 from typing import NamedTuple
@@ -35,3 +36,10 @@ def newcombe(other: Interval, base: Interval) -> Interval:
     low = sqrt((other.estimate - other.low) ** 2 + (base.high - base.estimate) ** 2)
     high = sqrt((other.high - other.estimate) ** 2 + (base.estimate - base.low) ** 2)
     return Interval(difference - low, difference, difference + high)
+
+
+def student_95(count: int) -> float:
+    """Student's quantile of a two-sided interval of 95 % for the mean of `count` values, by the
+    expansion of Cornish and Fisher; it needs ten of them."""
+    free = count - 1
+    return 1.96 + 2.372 / free + 2.823 / free**2

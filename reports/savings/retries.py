@@ -1,16 +1,14 @@
 """What failed attempts cost that were tried again."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 
-from orchestration.queries.repeated_attempts import RepeatedAttempts, repeated_attempts
+from orchestration.queries.repeated_attempts import RepeatedAttempts
 from prediction import services as prediction
 from prediction.models import Saving, SavingKind
 from prediction.savings.cheaper import AMOUNT_MIN
 from prediction.savings.intervals import Interval
-from prediction.savings.portions import Spent, portion
-from reports.savings.tries import repeated
+from reports.savings.tries import spent_on_failures
 
 # What helps against a kind of failure, where something does.
 _REMEDIES = {
@@ -21,10 +19,10 @@ _REMEDIES = {
 }
 
 
-def retries(*, since: datetime, until: datetime) -> Iterator[prediction.FoundSaving]:
+def retries(failed: Iterable[RepeatedAttempts]) -> Iterator[prediction.FoundSaving]:
     """Where at least a dollar was spent on attempts that came to nothing."""
     alike: dict[tuple[str, str, str, str], list[RepeatedAttempts]] = defaultdict(list)
-    for each in repeated_attempts(since=since, until=until):
+    for each in failed:
         alike[each.agent, each.cost_centre, each.runner, each.error_kind].append(each)
     for made in alike.values():
         if sum(each.cost for each in made) >= AMOUNT_MIN:
@@ -54,15 +52,5 @@ def _saving(made: Sequence[RepeatedAttempts]) -> prediction.FoundSaving:
             "attempts": attempts,
             "tokens": tokens,
         },
-        spent=_spent(made),
+        spent=spent_on_failures(made),
     )
-
-
-def _spent(made: Sequence[RepeatedAttempts]) -> Spent:
-    portions: dict[str, float] = defaultdict(float)
-    for each in made:
-        who = (each.agent, each.runner, each.api_key or "", each.model)
-        asked = (each.asked_model, each.asked_provider)
-        outcome = repeated(each.number, each.error_kind)
-        portions[portion(*who, *asked, outcome)] += float(each.cost)
-    return portions

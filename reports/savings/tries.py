@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from orchestration.queries.first_attempts import FirstAttempt
+from orchestration.queries.repeated_attempts import RepeatedAttempts
 from prediction.savings.cheaper import Month
 from prediction.savings.costs import Arm
 from prediction.savings.portions import Spent, portion
@@ -52,10 +53,22 @@ def spent(made: Iterable[FirstAttempt]) -> Spent:
     return portions
 
 
+def spent_on_failures(failed: Iterable[RepeatedAttempts]) -> Spent:
+    """The same of failed attempts that were tried again."""
+    portions: dict[str, float] = defaultdict(float)
+    for each in failed:
+        who = (each.agent, each.runner, each.api_key or "", each.model)
+        asked = (each.asked_model, each.asked_provider)
+        outcome = _failure(each.number, each.error_kind, is_repeated=True)
+        portions[portion(*who, *asked, outcome)] += float(each.cost)
+    return portions
+
+
 def _outcome(each: FirstAttempt) -> str:
-    return "succeeded" if each.succeeded else repeated(1, each.error_kind, again=each.is_repeated)
+    if each.succeeded:
+        return "succeeded"
+    return _failure(1, each.error_kind, is_repeated=each.is_repeated)
 
 
-def repeated(number: int, error_kind: str, *, again: bool = True) -> str:
-    """How failed attempts of this number ended, as a part of the name of a portion."""
-    return f"{min(number, 2)} {error_kind} {'repeated' if again else 'final'}"
+def _failure(number: int, error_kind: str, *, is_repeated: bool) -> str:
+    return f"{min(number, 2)} {error_kind} {'repeated' if is_repeated else 'final'}"

@@ -13,6 +13,7 @@ from bench import savings as bench
 from keys.refusals import WrongValue
 from prediction import services as prediction
 from prediction.models import Saving, SavingKind
+from prediction.savings.caching import InputRates, Quarter, caching
 from prediction.savings.cheaper import Advice, Month, cheaper, compare
 from prediction.savings.costs import Arm, cost_per_success, draws
 from prediction.savings.intervals import Interval, newcombe, wilson
@@ -81,6 +82,57 @@ def test_a_fleet_with_a_best_choice_finds_it_and_one_without_is_left_alone():
     assert found.covered >= 75
     assert found.wrong == 0
     assert bench.score(alike, 8).wrong <= 12.5
+
+
+DOLLAR = InputRates(1e-6, 1e-7, 1e-6)
+
+
+def quarters(count, *, repeated, cached=0.0, seed=1):
+    """Quarters of an hour of which a share of the input is repeated, more or less."""
+    dice = np.random.default_rng(seed)
+    made = []
+    for calls in dice.integers(5, 40, size=count):
+        given = int(calls * dice.lognormal(9, 0.5))
+        again = int(given * np.clip(repeated + dice.normal(0, 0.1), 0, 1)) if repeated else 0
+        read = int(again * cached)
+        made.append(Quarter(int(calls), given, again, read, again - read, given - again))
+    return made
+
+
+def test_repeated_input_that_is_not_read_from_a_cache_is_worth_the_difference_of_rates():
+    found = caching(quarters(60, repeated=0.7), DOLLAR, month_tokens=1e9)
+    # 0.7 of 1,000 USD at 0.9 of the price.
+    assert found.amount.low < 630 < found.amount.high
+    assert found.amount.high - found.amount.low < 60
+    assert found.repeated == pytest.approx(0.7, abs=0.05)
+    half = caching(quarters(60, repeated=0.7, cached=0.5), DOLLAR, month_tokens=1e9)
+    assert half.cached == pytest.approx(0.5, abs=0.01)
+    assert half.amount.estimate == pytest.approx(found.amount.estimate / 2, rel=0.01)
+
+
+def test_the_interval_of_caching_holds_in_95_of_100_samples():
+    truth = caching(quarters(4_000, repeated=0.6, seed=0), DOLLAR, month_tokens=1e9)
+    covered = 0
+    for seed in range(1, 201):
+        found = caching(quarters(12, repeated=0.6, seed=seed), DOLLAR, month_tokens=1e9)
+        covered += found.amount.low <= truth.amount.estimate <= found.amount.high
+    assert covered >= 180
+
+
+def test_where_a_cache_saves_nothing_nothing_is_said():
+    enough = quarters(60, repeated=0.7)
+    assert caching(enough[:9], DOLLAR, month_tokens=1e9) is None
+    assert caching([Quarter(1, 9, 9, 0, 9, 0)] * 60, DOLLAR, month_tokens=1e9) is None
+    assert caching(enough, InputRates(1e-6, 1e-6, 1e-6), month_tokens=1e9) is None
+    assert caching(quarters(60, repeated=0), DOLLAR, month_tokens=1e9).amount.high == 0
+    # All that repeats is read from the cache.
+    assert caching(quarters(60, repeated=0.7, cached=1), DOLLAR, month_tokens=1e9).amount.high == 0
+    # What is written costs a quarter more: with little that repeats, more than is saved.
+    written = InputRates(1e-6, 1e-7, 1.25e-6)
+    assert caching(quarters(60, repeated=0.1), written, month_tokens=1e9).amount.low == 0
+    assert caching(enough, written, month_tokens=1e9).amount.estimate == pytest.approx(
+        0.9 * 700 - 0.25 * 300, rel=0.05
+    )
 
 
 def saves(amount, **spent):

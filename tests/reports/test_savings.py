@@ -1,10 +1,12 @@
 """Savings of the last 30 days are found in the rows, and followed by a priority."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from gateway.models import RepeatedInput
 from keys import services as keys
 from keys.models import Allocation, ApiKey
 from keys.refusals import WrongValue
@@ -16,7 +18,7 @@ from prediction.services import SavingClosed
 from reports import services as reports
 from security.models import AuditEntry
 from tests.actors import GRACE
-from tests.keys.builders import add_key
+from tests.keys.builders import add_key, allocate, report
 from tests.moments import NOON
 from tests.reports.savings import tried
 
@@ -139,6 +141,48 @@ def test_budgets_of_which_little_is_used_are_told_as_locked_not_as_spent(fleet):
     Allocation.objects.update(used=15_000)
     assert find(LATER + timedelta(hours=1)) == 0
     assert Saving.objects.get().status == "gone"
+
+
+def sampled(count, **changes):
+    """Quarters of an hour in which ada's calls on the dear key were looked at."""
+    for n in range(count):
+        RepeatedInput.objects.create(
+            **{
+                "starts_at": NOON - timedelta(hours=n),
+                "agent": "ada",
+                "api_key": "dear-1",
+                "model": "model-1",
+                "calls": 20,
+                "input_tokens": 100_000 + n,
+                "repeated_tokens": 80_000,
+                "missed_tokens": 80_000,
+                "fresh_tokens": 20_000,
+                **changes,
+            }
+        )
+
+
+def test_repeated_input_is_told_with_what_to_change_and_counted_with_other_proposals_once(fleet):
+    terms = {"cached": Decimal("0.0003")}
+    add_key("cached-1", rates=replace(rates("0.003"), **terms), provider="third", per_day=None)
+    report(allocate(tokens=2_000_000, provider="third", now=NOON), 1_000_000)
+    sampled(12, api_key="cached-1")
+    assert find() == 1
+    row = Saving.objects.get()
+    assert (row.kind, row.subject, row.detail) == ("caching", "agent:ada", "cached-1, model-1")
+    # 0.8 of 3 USD, at nine tenths.
+    assert row.amount == pytest.approx(Decimal("2.16"), abs=Decimal("0.001"))
+    assert "80% of the input had been sent in the five minutes before" in row.words
+    assert "with nothing before it that changes" in row.words
+    assert sum(row.spent.values()) == pytest.approx(3)
+    # A month later nothing is known any more.
+    assert find(LATER + timedelta(days=45)) == 0
+    assert not RepeatedInput.objects.exists()
+
+
+def test_a_provider_without_a_cheaper_rate_or_without_spend_is_not_told(fleet):
+    sampled(12)
+    assert find() == 0
 
 
 def test_failed_attempts_of_a_dear_key_are_not_counted_with_the_cheaper_one(fleet):
