@@ -3,12 +3,14 @@
 Candidates are the active keys (that serve the requested models, if any are) with more than
 `free_min` tokens free: those of the preferred provider, or all of them if it has none. Of those
 with room for the tokens, the best is the one with the highest priority, then most capacity, then
-lowest cost, then first slug.
+lowest cost, then first slug. Where no key has so much free, those with small limits are candidates
+with more than a tenth of what their limits allow: otherwise they would never be lent.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from heapq import nsmallest
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -45,11 +47,11 @@ class Candidate(NamedTuple):
     """An API key with the values that decide. A tuple, since there may be ten thousand of them.
 
     `capacity`: tokens free in the tightest of its windows, those in USD counted as the tokens they
-    buy; None is unlimited. `cost`: USD per 1,000 tokens. `wire_format`: that of its provider; blank
-    is any. `serves`: whether it serves the requested models; `cost`, `price_id` and what USD limits
-    allow are then those of the dearest. `excluded`: the code of WORDS by which an allow-list
-    excludes it; blank: none does. The choice ignores `price_id` and `payable`, the tokens on this
-    key that the USD limits of the payers can pay for.
+    buy; None is unlimited. `size`: the same if nothing were used. `cost`: USD per 1,000 tokens.
+    `wire_format`: that of its provider; blank is any. `serves`: whether it serves the requested
+    models; `cost`, `price_id` and what USD limits allow are then those of the dearest. `excluded`:
+    the code of WORDS by which an allow-list excludes it; blank: none does. The choice ignores
+    `price_id` and `payable`, the tokens on this key that the USD limits of the payers can pay for.
     """
 
     slug: str
@@ -64,6 +66,11 @@ class Candidate(NamedTuple):
     wire_format: str = ""
     serves: bool = True
     excluded: str = ""
+    size: int | None = None
+
+    def has_more_than(self, tokens: int) -> bool:
+        """Whether more tokens than these are free on the key."""
+        return self.capacity is None or self.capacity > tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,13 @@ def choose(
     Slugs are unique. The order of `candidates` does not matter.
     """
     known = list(candidates)
-    able, lost = _split_candidates(known, wire_formats=("", wire_format or ""), free_min=free_min)
+    able, lost = _split_candidates(
+        known, wire_formats=("", wire_format or ""), least_free=lambda _: free_min
+    )
+    if not able:
+        able, lost = _split_candidates(
+            known, wire_formats=("", wire_format or ""), least_free=partial(_least_free, free_min)
+        )
     provider_expanded = False
     if provider is not None:
         preferred = [c for c in able if c.provider == provider]
@@ -153,7 +166,10 @@ def from_json(stored: dict[str, Any]) -> dict[str, Any]:
 
 
 def _split_candidates(
-    known: list[Candidate], *, wire_formats: tuple[str, str], free_min: int
+    known: list[Candidate],
+    *,
+    wire_formats: tuple[str, str],
+    least_free: Callable[[Candidate], int],
 ) -> tuple[list[Candidate], list[Verdict]]:
     """Split the keys into candidates and verdicts on the others."""
     any_format = not any(wire_formats)
@@ -168,11 +184,16 @@ def _split_candidates(
             lost.append((c.slug, c.excluded, c.provider))
         elif not any_format and c.wire_format not in wire_formats:
             lost.append((c.slug, "other_wire_format", c.wire_format))
-        elif c.capacity is not None and c.capacity <= free_min:
+        elif not c.has_more_than(least_free(c)):
             lost.append((c.slug, "too_little_free", str(c.capacity)))
         else:
             able.append(c)
     return able, lost
+
+
+def _least_free(free_min: int, candidate: Candidate) -> int:
+    """A tenth of what the limits of the key allow in all, if that is less than `free_min`."""
+    return free_min if candidate.size is None else min(free_min, candidate.size // 10)
 
 
 def _capacity(candidate: Candidate) -> int:

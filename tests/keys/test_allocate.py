@@ -1,6 +1,7 @@
 """Lending token budgets."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -104,6 +105,32 @@ def test_a_provider_without_a_candidate_is_expanded_to_all(people):
     add_key("groq-1", provider="groq")
     allocation = allocate(provider="nvidia")
     assert (allocation.api_key_id, allocation.provider_expanded) == ("groq-1", True)
+
+
+@pytest.mark.parametrize(
+    ("limits", "tokens"),
+    [
+        # Of the dearest tokens, at 0.015 USD per 1,000, these are 6,000 and 1,000.
+        ([{"unit": "usd", "period": "month", "amount": Decimal("0.09")}], 5_000),
+        ([{"unit": "usd", "period": "total", "amount": Decimal("0.015")}], 1_000),
+        ([{"unit": "tokens", "period": "day", "amount": 3_000}], 3_000),
+        (
+            [
+                {"unit": "tokens", "period": "week", "amount": 900},
+                {"unit": "usd", "period": "day", "amount": 20},
+            ],
+            600,
+        ),
+    ],
+)
+def test_a_key_with_small_limits_is_lent_until_little_is_left(people, limits, tokens):
+    key = add_key("small-1", per_day=None, rates=PAID)
+    for terms in limits:
+        limit(key, terms["amount"], unit=terms["unit"], period=terms["period"])
+    assert allocate(tokens=tokens).api_key_id == "small-1"
+    with pytest.raises(NoKeyCapacity):
+        allocate(tokens=tokens)
+    assert_books_balance()
 
 
 def test_the_decision_says_why_every_candidate_won_or_lost(people):

@@ -45,6 +45,7 @@ CANDIDATES = st.lists(
         cost=FEW([Decimal(0), Decimal("0.001"), Decimal("0.0010")]),
         serves=FEW([True, True, False]),
         excluded=FEW(["", "", "model_not_allowed"]),
+        size=FEW([None, 90_000, 10**6]),
     ),
     unique_by=lambda c: c.slug,
 )
@@ -94,6 +95,42 @@ def test_exactly_the_minimum_is_too_little_free():
     assert verdicts(choose([edge], tokens=1)) == {"nvidia-1": ("too_little_free", "10000")}
     assert choose([replace(edge, capacity=10_001)], tokens=1).chosen
     assert choose([edge], tokens=1, free_min=9_999).chosen
+
+
+SMALL = replace(NVIDIA, slug="small-1", capacity=5_000, size=5_000)
+
+
+@pytest.mark.parametrize(
+    ("size", "capacity", "tokens", "is_lent"),
+    [
+        (5_000, 5_000, 1_000, True),
+        (5_000, 501, 501, True),
+        (5_000, 500, 1, False),
+        (5_000, 5_000, 5_001, False),
+        (12_000, 9_000, 3_000, True),
+        (90_000, 9_001, 9_001, True),
+        (90_000, 9_000, 1, False),
+        (5_000_000, 10_000, 1, False),
+        (9, 9, 1, True),
+        (0, 0, 1, False),
+    ],
+)
+def test_a_key_with_small_limits_is_lent_where_no_other_key_is(size, capacity, tokens, is_lent):
+    small = replace(SMALL, size=size, capacity=capacity)
+    assert (choose([small], tokens=tokens).chosen == small) == is_lent
+    used_up = replace(NVIDIA, capacity=0, size=5_000_000)
+    assert (choose([small, used_up], tokens=tokens).chosen == small) == is_lent
+    assert choose([small, NVIDIA], tokens=tokens).chosen == NVIDIA
+    assert choose([replace(small, status="broken")], tokens=tokens).chosen is None
+    elsewhere = choose([replace(NVIDIA, wire_format="anthropic"), small], tokens=tokens,
+                       wire_format="openai")  # fmt: skip
+    assert (elsewhere.chosen == small) == is_lent
+
+
+def test_of_keys_with_small_limits_the_preferred_provider_comes_first():
+    other = replace(SMALL, slug="openai-1", provider="openai", priority=1)
+    assert choose([SMALL, other], tokens=1, provider="openai").chosen == other
+    assert choose([SMALL, OPENAI], tokens=1, provider="nvidia").chosen == OPENAI
 
 
 def test_a_key_with_exactly_the_tokens_asked_for_is_enough():
@@ -163,7 +200,7 @@ def test_a_stored_decision_reads_in_words():
 @given(CANDIDATES, ASKED, st.randoms(use_true_random=False))
 def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
     decision = choose(known, **asked)
-    able = [c for c in known if is_able(c)]
+    able = [c for c in known if is_able(c)] or [c for c in known if is_able(c, least=9_000)]
     preferred = [c for c in able if c.provider == asked["provider"]]
     fitting = [c for c in preferred or able if room(c) >= asked["tokens"]]
 
@@ -179,9 +216,10 @@ def test_the_chosen_key_is_the_best_of_those_with_room(known, asked, shuffler):
     assert choose(shuffled, **asked) == decision
 
 
-def is_able(candidate):
+def is_able(candidate, least=10_000):
     usable = candidate.serves and not candidate.excluded
-    return candidate.status == "active" and usable and room(candidate) > 10_000
+    least = least if candidate.size == 90_000 else 10_000
+    return candidate.status == "active" and usable and room(candidate) > least
 
 
 def room(candidate):

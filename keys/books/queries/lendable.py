@@ -4,7 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.conf import settings
 from django.db.models import Min
 
 from common.refusal import Refusal
@@ -51,7 +50,7 @@ def _no_key_ever(request: AllocationRequest, *, now: datetime) -> NeverLendable 
         if not candidate.serves or candidate.excluded or candidate.status == _SWITCHED_OFF:
             continue
         able = _most_of(limits.get(candidate.slug, {}), candidate.price_id)
-        if able is None or able >= max(request.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1):
+        if able is None or able >= request.tokens:
             return None
         most = max(most, able)
     if most < 0:

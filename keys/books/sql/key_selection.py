@@ -158,12 +158,14 @@ CANDIDATES = Statement(
          ORDER BY s.api_key_id, c.name <> k.model, c.outputs = '{embeddings}',
                   keys_token_cost_max(p), c.name
     ),
-    -- What the tightest open window of each key and unit has free.
+    -- What the tightest open window of each key and unit has free, and has in all.
     free AS (
         SELECT scope,
                min("left") FILTER (WHERE unit = 'tokens') AS tokens,
-               min("left") FILTER (WHERE unit = 'usd') AS usd
-          FROM (SELECT scope, unit, """
+               min("left") FILTER (WHERE unit = 'usd') AS usd,
+               min(amount) FILTER (WHERE unit = 'tokens') AS all_tokens,
+               min(amount) FILTER (WHERE unit = 'usd') AS all_usd
+          FROM (SELECT scope, unit, amount, """
     + left("w", at="%(now)s")
     + """ AS "left" FROM keys_window w WHERE closed_at IS NULL AND scope LIKE 'key:%%') AS each
          GROUP BY scope
@@ -194,7 +196,9 @@ CANDIDATES = Statement(
                   OR cardinality(%(allowed_models)s::text[]) > 0
                      AND cardinality(%(models)s::text[]) = 0 AND d.price_id IS NULL
                 THEN 'model_not_allowed'
-                ELSE '' END AS excluded
+                ELSE '' END AS excluded,
+           trunc(CASE WHEN r.most > 0 THEN least(f.all_tokens, f.all_usd / r.most)
+                      ELSE f.all_tokens END)::bigint AS size
       FROM keys_apikey k
       LEFT JOIN served s ON s.api_key_id = k.slug
       LEFT JOIN defaults d ON d.api_key_id = k.slug
