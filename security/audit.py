@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.transaction import TransactionManagementError
 
 from common import live_notices
+from common.bulk_copy import copy_new
 from security.actor import Actor
 from security.models import AuditEntry
 
@@ -105,6 +106,15 @@ def record_many(entries: Iterable[AuditEntry]) -> list[AuditEntry]:
     _need_transaction()
     live_notices.announce()
     return AuditEntry.objects.bulk_create(entries, batch_size=_BATCH)
+
+
+def copy_many(entries: Iterable[AuditEntry]) -> list[AuditEntry]:
+    """As `record_many`, for very many entries: by COPY, in two statements."""
+    _need_transaction()
+    live_notices.announce()
+    written = list(entries)
+    copy_new(written)
+    return written
 
 
 def sql_actor(actor: Actor) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Import the state files of another Token Manager completely or not at all; export them."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +33,7 @@ from security import audit
 from security.actor import Actor
 
 _NAMES_MAX = 5
+_BATCH = 1_000
 
 
 class ImportResult(NamedTuple):
@@ -90,7 +92,7 @@ def export_state(
 def _result(documents: validation.Documents, *, again: bool = False) -> ImportResult:
     return ImportResult(
         keys=len(documents.keys),
-        allocations=len(documents.state.get("allocations", {})),
+        allocations=documents.session_count,
         alerts=len(documents.state.get("alerts", [])),
         history=documents.history_count,
         without_secret=sum(not entry.get("apiKey") for entry in documents.keys.values()),
@@ -109,13 +111,9 @@ def _repeated_import(earlier: ImportedState, documents: validation.Documents) ->
 
 def _refuse_existing(documents: validation.Documents) -> None:
     """Refuse API keys and sessions that exist. Refusals: AlreadyExists, with the first names."""
-    sessions = documents.state.get("allocations", {})
     for what, existing in (
         ("API keys", ApiKey.objects.filter(pk__in=documents.keys).values_list("pk", flat=True)),
-        (
-            "sessions",
-            Allocation.objects.filter(session_id__in=sessions).values_list("session_id", flat=True),
-        ),
+        ("sessions", _existing_sessions(documents)),
         (
             "model aliases",
             ModelAlias.objects.filter(
@@ -132,6 +130,16 @@ def _refuse_existing(documents: validation.Documents) -> None:
         if names := sorted(existing):
             listed = ", ".join(names[:_NAMES_MAX]) + (" …" if names[_NAMES_MAX:] else "")
             raise AlreadyExists(f"These {what} already exist: {listed}. Nothing was imported.")
+
+
+def _existing_sessions(documents: validation.Documents) -> Iterator[str]:
+    """The sessions of the file that there are already."""
+    if not Allocation.objects.exists():
+        return
+    names = (name for name, _ in documents.sessions)
+    while batch := list(islice(names, _BATCH)):
+        found = Allocation.objects.filter(session_id__in=batch)
+        yield from found.values_list("session_id", flat=True)
 
 
 def _write(documents: validation.Documents, *, actor: Actor, now: datetime) -> list[int]:

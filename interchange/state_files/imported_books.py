@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 from interchange.state_files import key_terms, usage_periods
 from interchange.state_files.periods_of_limits import ADDED, NAMES, member
+from interchange.state_files.schemas import moment
 from interchange.state_files.storable import storable
-from interchange.state_files.validation import Documents, moment
+from interchange.state_files.validation import Documents
 from keys import services as keys
 from keys.identity.queries.organisation import calendar
 from keys.limits import periods
@@ -101,19 +102,17 @@ def _carried(documents: Documents, slug: str) -> Iterator[tuple[str, str, Decima
                 yield period, unit, Decimal(amount)
 
 
-def _allocations(documents: Documents, digest: str) -> list[keys.ImportedAllocation]:
+def _allocations(documents: Documents, digest: str) -> Iterator[keys.ImportedAllocation]:
     """An allocation for each session, and one per key for usage without a session."""
     booked = {slug: _portions(documents, slug) for slug in documents.keys}
-    allocations = []
-    for session, entry in documents.state.get("allocations", {}).items():
+    for session, entry in documents.sessions:
         slug = entry["keyId"]
         allocation, booked[slug] = _allocation(session, entry, booked[slug], documents.at)
-        allocations.append(allocation)
+        yield allocation
     for number, (slug, portions) in enumerate(booked.items()):
         if rest := [portion for portion in portions if portion.tokens]:
             session = f"import-{digest[:24]}-{number}"
-            allocations.append(_allocation_of_rest(session, slug, rest, documents.at))
-    return allocations
+            yield _allocation_of_rest(session, slug, rest, documents.at)
 
 
 def _allocation(

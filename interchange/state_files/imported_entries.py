@@ -14,6 +14,7 @@ from security import audit
 
 _BATCH = 1_000
 _Section = ImportedEntry.Section
+_NO_SESSION: tuple[int, tuple[str, Any]] = (0, ("", None))
 _COLUMNS = ("section", "row", "position", "original", "rendered")
 
 
@@ -26,7 +27,7 @@ def write_history(documents: Documents) -> int:
     """Write the audit entries of the file's history; returns how many. Joins the transaction."""
     entries, position = iter(documents.history), 0
     while batch := list(islice(entries, _BATCH)):
-        rows = audit.record_many([imported_records.audit_entry(entry) for entry in batch])
+        rows = audit.copy_many([imported_records.audit_entry(entry) for entry in batch])
         _copy(
             (_Section.HISTORY, row.pk, number, json.dumps(entry), "")
             for number, (row, entry) in enumerate(zip(rows, batch, strict=True), position)
@@ -45,13 +46,7 @@ def keep(
 
     `alerts` are the ids of the imported alerts in the order of the file.
     """
-    sessions = documents.state.get("allocations", {})
-    places = {session: number for number, session in enumerate(sessions)}
-    for batch in _batches(_Section.ALLOCATIONS, since):
-        _copy(
-            _row(_Section.ALLOCATIONS, entry, places.get(entry.name), sessions.get(entry.name))
-            for entry in batch
-        )
+    _keep_sessions(documents, since)
     numbers = {row: number for number, row in enumerate(alerts)}
     for batch in _batches(_Section.ALERTS, since):
         _copy(
@@ -61,6 +56,21 @@ def keep(
         )
     own = SECTIONS[_Section.HISTORY].written_since(since[_Section.HISTORY])
     _copy((_Section.HISTORY, row, None, "", "") for row in list(own))
+
+
+def _keep_sessions(documents: Documents, since: Mapping[ImportedEntry.Section, int]) -> None:
+    """The rows are in the order of the file; those of usage without a session come after them."""
+    sessions = enumerate(documents.sessions)
+    place, (name, original) = next(sessions, _NO_SESSION)
+    for batch in _batches(_Section.ALLOCATIONS, since):
+        rows = []
+        for entry in batch:
+            if entry.name == name:
+                rows.append(_row(_Section.ALLOCATIONS, entry, place, original))
+                place, (name, original) = next(sessions, _NO_SESSION)
+            else:
+                rows.append(_row(_Section.ALLOCATIONS, entry, None, None))
+        _copy(rows)
 
 
 def _batches(

@@ -4,8 +4,8 @@ from typing import Any
 
 from alerts.services import ForeignAlert
 from interchange.state_files.event_types import ACTION_OF_TYPE
+from interchange.state_files.schemas import moment
 from interchange.state_files.storable import storable
-from interchange.state_files.validation import moment
 from security import audit
 from security.actor import Actor, ActorKind
 from security.models import AuditEntry

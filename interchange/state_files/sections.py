@@ -11,7 +11,18 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import F, Func, Max, Model, Q, QuerySet, TextField, Value
+from django.db.models import (
+    Exists,
+    F,
+    Func,
+    Max,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    TextField,
+    Value,
+)
 
 from alerts.models import Alert
 from interchange.models import ImportedEntry
@@ -153,7 +164,7 @@ class Section:
 
     def others(self) -> Iterator[Rendered]:
         """The entries of all rows that no import wrote."""
-        return self.render_all(self._rows().exclude(pk__in=self.entries().values("row")))
+        return self.render_all(self._rows().filter(self._in_no_file()))
 
     def since(self, last: int) -> Iterator[Rendered]:
         """The entries of the rows after the id `last`."""
@@ -161,13 +172,16 @@ class Section:
 
     def written_since(self, last: int) -> QuerySet[Any, int]:
         """The ids of the rows after the id `last` that are in no imported file."""
-        rows = self._rows().filter(pk__gt=last).exclude(pk__in=self.entries().values("row"))
-        return rows.values_list("pk", flat=True)
+        return self._rows().filter(self._in_no_file(), pk__gt=last).values_list("pk", flat=True)
 
     def last(self) -> int:
         """The highest id of a row, 0 without one."""
         found: int | None = self._rows().aggregate(last=Max("pk"))["last"]
         return found or 0
+
+    def _in_no_file(self) -> Q:
+        """A condition on rows. NOT IN would compare each row with each entry of a large import."""
+        return Q(~Exists(self.entries().order_by().filter(row=OuterRef("pk"))))
 
     def _rows(self) -> QuerySet[Any]:
         return self.model._default_manager.all()

@@ -1,4 +1,4 @@
-"""Read a state file of any size: its history is read entry by entry, the rest as one value."""
+"""Read a state file of any size: sessions and history entry by entry, the rest as one value."""
 
 import codecs
 import json
@@ -8,40 +8,49 @@ from typing import IO, Any, NamedTuple, NoReturn
 
 from interchange.state_files.files import MalformedFile, decoder, explained, parse
 
-# The member of `token-manager-state.json` that has an entry for each call.
-STREAMED = "history"
+# The members of `token-manager-state.json` that have an entry for each session and for each call,
+# and how they begin.
+STREAMED = {"allocations": "{", "history": "["}
 _PART = 1 << 20
 # An error this close to the end of what is read may be a word that was cut in two.
 _LONGEST_WORD = 64
 
 
 class Entry(NamedTuple):
-    """One entry of the streamed member."""
+    """One entry of a streamed member; `name` is empty in a list."""
 
+    member: str
+    name: str
     value: Any
 
 
 class Member(NamedTuple):
-    """Another member of the document."""
+    """Another member of the document, or the beginning of a streamed one."""
 
     name: str
     value: Any
 
 
 class Entries:
-    """The entries of the streamed member, read from the file for each loop over them."""
+    """The entries of a streamed member, read from the file for each loop over them."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, member: str) -> None:
+        self._path, self._member = path, member
 
     def __iter__(self) -> Iterator[Any]:
+        """The values of a list; the names and values of an object."""
+        is_list, began = STREAMED[self._member] == "[", False
         for part in _parts(self._path):
-            if isinstance(part, Entry):
-                yield part.value
+            if isinstance(part, Entry) and part.member == self._member:
+                yield part.value if is_list else (part.name, part.value)
+            elif began:
+                return
+            else:
+                began = part.name == self._member
 
 
 def read(path: Path) -> Any:
-    """The document in a file as `files.read` gives it, but its history as `Entries`.
+    """The document in a file as `files.read` gives it, but what is `STREAMED` as `Entries`.
 
     All of the file is checked. Refusals: MalformedFile, which names line and column.
     """
@@ -63,7 +72,7 @@ def _is_object(path: Path) -> bool:
 
 
 def _parts(path: Path) -> Iterator[Member | Entry]:
-    """The members of the document in their order; a history is a member and then its entries."""
+    """The members of the document in their order; a streamed one, and then its entries."""
     with path.open("rb") as file:
         reader = _Reader(file, path.name)
         try:
@@ -73,36 +82,45 @@ def _parts(path: Path) -> Iterator[Member | Entry]:
 
 
 def _members(reader: "_Reader") -> Iterator[Member | Entry]:
-    names = set()
-    reader.expect("{", "Expecting value")
-    if reader.peek() == "}":
-        reader.expect("}", "")
-    else:
-        more = True
-        while more:
-            name = reader.name()
-            if name in names:
-                raise ValueError(f"an object has {json.dumps(name)} twice")
-            names.add(name)
-            reader.expect(":", "Expecting ':' delimiter")
-            if name == STREAMED and reader.peek() == "[":
-                yield Member(name, Entries(reader.path))
-                yield from _entries(reader)
-            else:
-                yield Member(name, reader.value())
-            more = reader.goes_on("}")
+    for name in _names(reader):
+        if reader.peek() != STREAMED.get(name):
+            yield Member(name, reader.value())
+            continue
+        yield Member(name, Entries(reader.path, name))
+        if STREAMED[name] == "{":
+            yield from (Entry(name, each, reader.value()) for each in _names(reader))
+        else:
+            yield from _items(reader, name)
     if reader.peek():
         reader.fail("Extra data")
 
 
-def _entries(reader: "_Reader") -> Iterator[Entry]:
+def _names(reader: "_Reader") -> Iterator[str]:
+    """The names of the members of an object. Each time, the caller reads the value of the last."""
+    names = set()
+    reader.expect("{", "Expecting value")
+    if reader.peek() == "}":
+        reader.expect("}", "")
+        return
+    more = True
+    while more:
+        name = reader.name()
+        if name in names:
+            raise ValueError(f"an object has {json.dumps(name)} twice")
+        names.add(name)
+        reader.expect(":", "Expecting ':' delimiter")
+        yield name
+        more = reader.goes_on("}")
+
+
+def _items(reader: "_Reader", member: str) -> Iterator[Entry]:
     reader.expect("[", "")
     if reader.peek() == "]":
         reader.expect("]", "")
         return
     more = True
     while more:
-        yield Entry(reader.value())
+        yield Entry(member, "", reader.value())
         more = reader.goes_on("]")
 
 

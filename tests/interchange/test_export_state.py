@@ -1,5 +1,6 @@
 """An export is of one moment, holds nobody up, and is taken by an import: the files come again."""
 
+import hashlib
 import io
 import json
 import threading
@@ -16,7 +17,7 @@ from interchange import demo_fleet
 from interchange import services as interchange
 from interchange.audit_actions import Action
 from interchange.models import ImportedEntry
-from interchange.state_files import event_types, files, sections, streams, validation
+from interchange.state_files import event_types, files, schemas, sections, streams, validation
 from keys import services as keys
 from keys.audit_actions import Action as KeysAction
 from keys.models import Window
@@ -169,20 +170,14 @@ def test_a_folder_that_cannot_be_written_is_a_sentence_and_leaves_nothing(tmp_pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", files.STATE_FILE]
 
 
+values = st.recursive(
+    st.none() | st.integers() | st.text() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    max_leaves=6,
+)
 documents = st.dictionaries(
-    st.sampled_from(["a", "keys", "history", "zü"]),
-    st.lists(
-        st.recursive(
-            st.none()
-            | st.integers()
-            | st.text()
-            | st.floats(allow_nan=False, allow_infinity=False),
-            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
-            max_leaves=6,
-        ),
-        max_size=6,
-    )
-    | st.integers(),
+    st.sampled_from(["a", "allocations", "keys", "history", "zü"]),
+    st.lists(values, max_size=6) | st.dictionaries(st.text(), values, max_size=6) | st.integers(),
 )
 
 
@@ -196,9 +191,10 @@ def test_a_file_that_is_read_in_parts_is_what_it_is_when_read_at_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(streams, "_PART", part)
         read = streams.read(path)
-        if isinstance(history := read.get("history"), streams.Entries):
-            assert list(history) == list(history)
-            read["history"] = list(history)
+        for name, kind in (("history", list), ("allocations", dict)):
+            if isinstance(entries := read.get(name), streams.Entries):
+                assert list(entries) == list(entries)
+                read[name] = kind(entries)
     assert read == files.read(path)
 
 
@@ -213,6 +209,12 @@ def test_a_file_that_is_read_in_parts_is_what_it_is_when_read_at_once(
         '{"history": [NaN]}',
         '{"history": [1e999]}',
         '{"history": [], "history": []}',
+        '{"allocations": {"a": 1, "b": 2,}}',
+        '{"allocations": {"a": 1\n "b": 2}}',
+        '{"allocations": {"a": 1, "b": {"c": 3, "c": 4}, "d": 5}}',
+        '{"allocations": {"a": 1, "b": 2, "a": 3}}',
+        '{"allocations": {"a": 1',
+        '{"allocations": {1: 2}}',
         '{"history": []} x',
         '{"history": [],\n\n "x" 1}',
         '{"history": [\n"abc\n"]}',
@@ -251,7 +253,92 @@ def test_a_wrong_entry_far_down_the_history_is_named():
         validation.validate(state=state, api_keys=[], now=NOON)
 
 
+def test_a_wrong_session_far_down_the_file_is_named(tmp_path):
+    session = {"keyId": "a", "allocated": 1, "createdAt": "2026-03-10T11:00:00Z"}
+    sessions = {f"s-{number}": session for number in range(30)}
+    state = {"timestamp": "2026-03-10T11:00:00Z", "keys": {}, "history": []}
+    path = tmp_path / files.STATE_FILE
+    for name, changes, says in (
+        ("s-17", {"allocated": 0}, "/allocations/s-17/allocated: expected 1 or more"),
+        ("s-18", {"createdAt": "now"}, "/allocations/s-18/createdAt: expected a moment"),
+        ("s 19", {}, "/allocations: expected a name like .* as the name of every member"),
+        ("s-20", {"keyId": "b"}, "/allocations/s-20/keyId: expected a key of api-keys.json"),
+        ("s-21", {"used": True}, "/allocations/s-21/used: expected integer"),
+    ):
+        wrong = sessions | {name: session | changes}
+        path.write_text(json.dumps(state | {"allocations": wrong}))
+        key = {"id": "a", "provider": "p", "model": "m", "costPer1kTokens": 1}
+        for read in (files.read, streams.read):
+            with pytest.raises(files.MalformedFile, match=says):
+                validation.validate(state=read(path), api_keys=[key], now=NOON)
+
+
+names = st.text("ab-é", min_size=1, max_size=3)
+
+
+@given(
+    st.dictionaries(names, st.fixed_dictionaries({"used": st.integers(0, 9)})),
+    st.lists(st.sampled_from(["import", "reset"]), max_size=3),
+)
+def test_the_digest_is_that_of_both_documents_by_name(tmp_path_factory, sessions, kinds):
+    at = "2026-03-10T11:00:00Z"
+    entry = {"keyId": "a", "allocated": 1, "createdAt": at}
+    history = [{"type": kind, "timestamp": at} for kind in kinds]
+    state = {
+        "zone": 1,
+        "timestamp": at,
+        "keys": {},
+        "allocations": {
+            f"s{number}-{name.count('b')}": entry | own
+            for number, (name, own) in enumerate(sessions.items())
+        },
+        "history": history,
+    }
+    api_keys = {"keys": [{"id": "a", "provider": "p", "model": "m", "costPer1kTokens": 1}]}
+    path = tmp_path_factory.getbasetemp() / "digest.json"
+    path.write_text(json.dumps(state))
+    wanted = hashlib.sha256()
+    for event in history:
+        wanted.update(json.dumps(event, sort_keys=True).encode())
+    rest = [state | {"history": []}, {"keys": {"a": api_keys["keys"][0]}}]
+    wanted.update(json.dumps(rest, sort_keys=True).encode())
+    for read in (files.read, streams.read):
+        found = validation.validate(state=read(path), api_keys=api_keys, now=NOON)
+        assert found.digest == wanted.hexdigest()
+        assert (found.session_count, found.history_count) == (len(sessions), len(history))
+
+
+moments = st.sampled_from(
+    ["2026-03-10T11:00:00Z", "2026-03-10", "now", 1_770_000_000_000, 10**20, 1.5, True]
+)
+shapes = st.none() | st.just([]) | st.just({}) | st.integers(-1, 2) | st.floats(0, 2)
+shapes |= st.booleans() | moments | st.text("ab é", max_size=66) | st.just("x" * 301)
+
+
+@pytest.mark.parametrize("definition", ["event", "allocation", "key", "alert", "slug"])
+@given(data=st.data())
+def test_what_the_quick_check_lets_pass_the_schema_lets_pass(definition, data):
+    schema = schemas.schema_of(definition)
+    own = schema["$defs"][definition]
+    members = {
+        name: shapes | st.sampled_from(of.get("enum", ["active"]))
+        for name, of in own.get("properties", {}).items()
+    }
+    entries = st.fixed_dictionaries({}, optional=members) if members else shapes
+    value = data.draw(entries | shapes)
+    if schemas.check_of(definition)(value):
+        assert list(schemas.validator_of(definition).iter_errors(value)) == []
+
+
+def test_the_quick_check_lets_pass_what_butler_exports():
+    at = "2026-03-10T11:00:00.000Z"
+    call = {"timestamp": at, "type": "usage_update", "keyId": "a", "agentId": "b", "tokens": 9}
+    session = {"keyId": "a", "allocated": 1, "createdAt": at, "expiresAt": None, "used": 0}
+    assert schemas.check_of("event")(call | {"sessionId": "s", "cost": "0.1", "by": None})
+    assert schemas.check_of("allocation")(session | {"autoRotate": True, "closedAt": at})
+
+
 def test_every_type_of_an_exported_entry_is_one_that_the_import_knows():
-    schema = validation._validator(files.STATE_FILE).schema
+    schema = schemas.validator(files.STATE_FILE).schema
     known = schema["$defs"]["event"]["properties"]["type"]["enum"]
     assert set(event_types.TYPE_OF_ACTION.values()) == set(known)

@@ -89,6 +89,7 @@ def test_the_database_refuses_to_change_or_delete_an_entry(db, noon, statement):
     assert stored(entry)["reason"] == ""
 
 
+@pytest.mark.parametrize("write", [audit.record_many, audit.copy_many])
 @pytest.mark.parametrize(
     ("columns", "constraint"),
     [
@@ -96,12 +97,12 @@ def test_the_database_refuses_to_change_or_delete_an_entry(db, noon, statement):
         ({"actor_kind": "ghost"}, "auditentry_kind_of_actor_is_known"),
     ],
 )
-def test_the_database_refuses_an_entry_that_says_too_little(db, noon, columns, constraint):
+def test_the_database_refuses_an_entry_that_says_too_little(db, noon, columns, constraint, write):
     entry = audit.entry(actor=GRACE, action=Action.VAULT_REKEY, subject="vault:keys", at=noon)
     for name, value in columns.items():
         setattr(entry, name, value)
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        audit.record_many([entry])
+        write([entry])
 
 
 @pytest.mark.django_db(transaction=True)
@@ -155,6 +156,30 @@ def test_many_entries_are_written_in_one_statement(db, noon, django_assert_num_q
         "key:1",
         "key:2",
     ]
+
+
+def test_very_many_entries_are_copied_with_all_that_they_say(db, noon):
+    said = {"reason": "tab\t, line\n, \\N and ü", "before": {"a": [1, None]}, "after": None}
+    entries = [
+        audit.entry(
+            actor=GRACE,
+            action=Action.VAULT_REKEY,
+            subject=f"key:{n}",
+            related=['a"b', ""],
+            at=noon,
+            **said,
+        )
+        for n in range(3)
+    ]
+    written = audit.copy_many(iter(entries))
+    assert audit.copy_many([]) == []
+    stored = AuditEntry.objects.order_by("pk")
+    assert [entry.pk for entry in stored] == [entry.pk for entry in written]
+    for number, entry in enumerate(stored):
+        assert entry.subjects == [f"key:{number}", 'a"b', ""]
+        assert {name: getattr(entry, name) for name in said} == said
+        assert (entry.at, entry.actor_name, entry.address) == (noon, "grace", GRACE.address)
+    assert record(noon).pk > written[-1].pk
 
 
 def test_an_action_that_no_app_has_registered_is_refused(db, noon):

@@ -1,14 +1,17 @@
 """Import the status, limits, allocations and usage that another system recorded for API keys."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 
-from common.statements import fetch
+from common.bulk_copy import copy_new
+from common.statements import fetch_unprepared
 from keys.audit_actions import Action
 from keys.books import sql
 from keys.books.services.allocate import threshold
+from keys.books.services.import_sessions import analyse_if_grown
 from keys.limits.services import windows
 from keys.limits.services.limits import Terms, terms_of
 from keys.models import Agent, Allocation, ApiKey, Charge, Limit
@@ -70,15 +73,16 @@ class ImportedAllocation:
 class ImportedBooks:
     """The records of another system about API keys at the moment `as_of`.
 
-    `statuses` and `limits` are by the slug of the key. `agent` gets all allocations. `carried`: by
-    slug, unit and period of a limit, what was carried over into its period of `as_of`.
+    `statuses` and `limits` are by the slug of the key; the latter has all keys. `agent` gets all
+    `allocations`, which are read once. `carried`: by slug, unit and period of a limit, what was
+    carried over into its period of `as_of`.
     """
 
     as_of: datetime
     agent: str
     statuses: Mapping[str, ImportedStatus]
     limits: Mapping[str, Sequence[Terms]]
-    allocations: Sequence[ImportedAllocation]
+    allocations: Iterable[ImportedAllocation]
     carried: Mapping[tuple[str, str, str], Decimal] = field(default_factory=dict)
 
 
@@ -92,9 +96,8 @@ def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
     WrongValue (for a limit).
     """
     windows.take_books_alone()
-    named = {*books.statuses, *books.limits, *(lent.key_id for lent in books.allocations)}
     locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
-    api_keys = locked.select_related("price").in_bulk(named)
+    api_keys = locked.select_related("price").in_bulk(books.limits)
     for slug, status in books.statuses.items():
         _import_status(api_keys[slug], status, actor=actor, now=now)
     _import_allocations(books, api_keys)
@@ -138,18 +141,23 @@ def _import_limit(api_key: ApiKey, terms: Terms, *, actor: Actor, now: datetime)
 
 def _import_allocations(books: ImportedBooks, api_keys: Mapping[str, ApiKey]) -> None:
     agent = Agent.objects.select_related("cost_centre").get(pk=books.agent)
-    rows: list[Allocation] = []
-    charges: list[Charge] = []
-    for imported in books.allocations:
-        row = _allocation(imported, agent, api_keys[imported.key_id], as_of=books.as_of)
-        own_charges = list(_charges(imported, row))
-        row.used_cost = sum((charge.cost for charge in own_charges), Decimal(0))
-        row.allocated_cost = max(row.allocated_cost, row.used_cost)
-        rows.append(row)
-        charges += own_charges
-    Allocation.objects.bulk_create(rows, batch_size=_BATCH)
-    Charge.objects.bulk_create(charges, batch_size=_BATCH)
-    fetch(sql.COUNT_CHARGES, allocations=[row.pk for row in rows])
+    allocations = iter(books.allocations)
+    while batch := list(islice(allocations, _BATCH)):
+        rows, charges = [], []
+        for imported in batch:
+            row = _allocation(imported, agent, api_keys[imported.key_id], as_of=books.as_of)
+            own_charges = list(_charges(imported, row))
+            row.used_cost = sum((charge.cost for charge in own_charges), Decimal(0))
+            row.allocated_cost = max(row.allocated_cost, row.used_cost)
+            rows.append(row)
+            charges += own_charges
+        copy_new(rows)
+        for charge in charges:
+            charge.allocation_id = charge.allocation.pk
+        copy_new(charges)
+        analyse_if_grown(len(charges))
+        # Planned each time: the tables grow.
+        fetch_unprepared(sql.COUNT_CHARGES, allocations=[row.pk for row in rows])
 
 
 def _allocation(

@@ -94,14 +94,14 @@ def import_sessions(sessions: Sequence[PastSession], *, now: datetime) -> int:
     copy_rows(Allocation, _ALLOCATION_COLUMNS, allocations)
     copy_rows(Charge, _CHARGE_COLUMNS, charges)
     imported = sum(len(session.calls) for session in sessions)
-    _analyse_if_grown(imported)
+    analyse_if_grown(imported)
     # Planned each time: the tables grow.
     fetch_unprepared(sql.COUNT_CHARGES, allocations=ids)
     fetch_unprepared(sql.COUNT_IN_WINDOWS, allocations=ids)
     return imported
 
 
-def _analyse_if_grown(imported: int) -> None:
+def analyse_if_grown(imported: int) -> None:
     """Let PostgreSQL look at the tables if it knows of fewer charges than were imported: a plan for
     a few rows takes minutes for many. Otherwise it looks by itself, but not in a transaction."""
     with connection.cursor() as cursor:
