@@ -3,17 +3,18 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
+from common import links
 from common.admin import widgets
-from common.admin.dialogs import reason_field
+from common.admin.dialogs import ReasonForm, reason_field, redirect_to
 from common.admin.service_forms import ServiceAdmin
 from common.refusal import Refusal
 from orchestration import services
@@ -29,6 +30,14 @@ _RULE = (
     "above it, of its provider and of its runner. Without a limit here, each agent has that of the "
     "setting BUTLER_AGENT_ATTEMPTS_MAX. Lowering a limit stops no running sub-agent."
 )
+
+
+_REMOVE = {
+    "title": "Remove this limit?",
+    "description": "As many sub-agents of the scope then run at once as the other limits allow. "
+    "All sub-agents, and each agent, then have the limit of the settings.",
+    "form_class": ReasonForm,
+}
 
 
 class ConcurrencyForm(forms.ModelForm):
@@ -83,6 +92,7 @@ class ConcurrencyAdmin(ServiceAdmin):
     search_fields = ("scope__startswith",)
     search_help_text = "The beginning of a scope, such as centre:"
     ordering = ("scope",)
+    actions_detail = ("remove",)
     fieldsets = ((None, {"fields": ("scope", "attempts_max", "reason"), "description": _RULE}),)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -90,7 +100,11 @@ class ConcurrencyAdmin(ServiceAdmin):
         return ConcurrencyList
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Users who may delete limits; the scope then has no limit, or that of the settings."""
+        """Nobody: Django's pages ask for no reason. `remove` does."""
+        return False
+
+    def has_remove_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Users who may remove limits."""
         return request.user.has_perm("orchestration.delete_concurrency")
 
     def get_readonly_fields(
@@ -114,20 +128,18 @@ class ConcurrencyAdmin(ServiceAdmin):
         )
         obj.pk = Concurrency.objects.only("pk").get(scope=obj.scope).pk
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Django's view outside a transaction: the service opens its own."""
-        return self._delete_view(request, object_id, extra_context)
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+    @action(description="Remove", permissions=["remove"], dialog=_REMOVE)
+    def remove(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Remove the limit with the service."""
-        services.remove_concurrency(obj.scope, actor=person_of(request), now=timezone.now())
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Remove the limits one after the other."""
-        for limit in queryset:
-            self.delete_model(request, limit)
+        if limit := Concurrency.objects.filter(pk=object_id).first():
+            services.remove_concurrency(
+                limit.scope,
+                actor=person_of(request),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+            messages.success(request, f"The limit of {limit.scope} was removed.")
+        return redirect_to(request, links.url("concurrency_limits"))
 
     @display(description="Sub-agents running now")
     def running_now(self, limit: Concurrency) -> SafeString | str:

@@ -76,10 +76,10 @@ def set_concurrency(
 
 
 @transaction.atomic(durable=True)
-def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
+def remove_concurrency(scope: str, *, actor: Actor, reason: str, now: datetime) -> None:
     """Remove the limit of `scope`; `all` and agents then have the limit of the settings.
 
-    Repeating the call changes nothing.
+    Repeating the call changes nothing. `reason` stays in the history of the scope.
     """
     limit = Concurrency.objects.select_for_update().filter(scope=scope).first()
     if limit:
@@ -88,6 +88,7 @@ def remove_concurrency(scope: str, *, actor: Actor, now: datetime) -> None:
             action=Action.CONCURRENCY_LIMIT_REMOVE,
             **_subjects(scope),
             before=_values(limit),
+            reason=reason,
             at=now,
         )
         limit.delete()

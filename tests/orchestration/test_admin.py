@@ -332,8 +332,17 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
     assert list(told.values_list("reason", flat=True)) == ["a quiet night", "a storm"]
     assert (limit.scope, limit.attempts_max) == ("all", 0)
     assert "all" in page_text(staff, "concurrency_changelist")
-    staff.post(page("concurrency_delete", limit.pk), {"post": "yes"})
+    assert staff.post(page("concurrency_delete", limit.pk), {"post": "yes"}).status_code == 403
+    remove = page("concurrency_remove", limit.pk)
+    for reason in ({}, {"reason": " "}, {"reason": "x" * 301}):
+        assert "was removed" not in staff.post(remove, CONFIRMED | reason).content.decode()
+        assert Concurrency.objects.exists()
+    staff.post(remove, CONFIRMED | {"reason": "the storm is over"})
     assert not Concurrency.objects.exists()
+    removed = AuditEntry.objects.get(action="concurrency_limit.remove")
+    assert (removed.reason, removed.before) == ("the storm is over", {"attempts_max": 0})
+    # Back on an old page, or twice at once.
+    assert staff.post(remove, CONFIRMED | {"reason": "again"}).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -369,6 +378,8 @@ def test_who_may_only_look_writes_no_limit(people, reader):
     assert reader.post(page("concurrency_add"), LIMIT).status_code == 403
     assert reader.post(page("concurrency_change", limit.pk), LIMIT).status_code == 403
     assert reader.post(page("concurrency_delete", limit.pk), {"post": "yes"}).status_code == 403
+    confirmed = CONFIRMED | {"reason": "no"}
+    assert reader.post(page("concurrency_remove", limit.pk), confirmed).status_code == 403
 
 
 def test_the_sidebar_has_a_group_for_work(staff):

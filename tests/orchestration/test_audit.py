@@ -70,7 +70,7 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
     for most in (3, 3, 5):
         services.set_concurrency("centre:research", attempts_max=most, **by)
     for _ in range(2):
-        services.remove_concurrency("centre:research", **by)
+        services.remove_concurrency("centre:research", reason="no longer", **by)
     three, five = {"attempts_max": 3}, {"attempts_max": 5}
     expected = [
         ("concurrency_limit.set", "grace", None, three),
@@ -78,6 +78,7 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
         ("concurrency_limit.remove", "grace", five, None),
     ]
     assert audit_entries("concurrency:centre:research") == expected
+    assert AuditEntry.objects.get(action="concurrency_limit.remove").reason == "no longer"
     # Beside the creation of the cost centre and its agents, which other tests look at.
     about_centre = [entry for entry in audit_entries("centre:research") if "limit" in entry[0]]
     assert about_centre == expected
