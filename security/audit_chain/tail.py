@@ -42,6 +42,8 @@ _LONG = Statement(
       FROM pg_stat_activity
      WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()
        AND xact_start < %(before)s
+       -- PostgreSQL's own vacuum writes its statistics, never rows to seal.
+       AND backend_type <> 'autovacuum worker'
      ORDER BY xact_start
     """,
     OpenTransaction,
