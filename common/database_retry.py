@@ -6,12 +6,16 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
+from psycopg.errors import IdleInTransactionSessionTimeout, TransactionTimeout
 
 Answer = TypeVar("Answer")
 
 # What psycopg and Django raise for a server that is away, starting, stopping or too busy.
 DATABASE_AWAY = (OperationalError, InterfaceError)
+# If the connection is closed after one of these, a new one is worth a try. PostgreSQL closes that
+# of a process which was stopped in a transaction for too long: psycopg calls it an internal error.
+CONNECTION_CLOSED = (*DATABASE_AWAY, InternalError)
 PAUSES_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 
@@ -54,10 +58,15 @@ def reconnecting(work: Callable[..., Answer], *args: object) -> Answer:
     """
     try:
         return work(*args)
-    except DATABASE_AWAY:
-        if connection.in_atomic_block or not connection.connection:
-            raise
-        if not connection.connection.closed:
+    except CONNECTION_CLOSED as error:
+        if connection.in_atomic_block or not _is_connection_closed(error):
             raise
         connection.close()
         return work(*args)
+
+
+def _is_connection_closed(error: Exception) -> bool:
+    """Whether the database closed the connection; psycopg does not notice after some errors."""
+    if isinstance(error.__cause__, (TransactionTimeout, IdleInTransactionSessionTimeout)):
+        return True
+    return connection.connection is not None and connection.connection.closed

@@ -18,7 +18,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from common.database_retry import DATABASE_AWAY
+from common.database_retry import CONNECTION_CLOSED
 from common.statements import ResultT, Statement, Step, Work
 
 # Set those of these settings for a connection that its PostgreSQL knows: lists of names and values.
@@ -85,7 +85,7 @@ class _Connection:
         if self._raw is not None:
             try:
                 return await self._ask(self._raw, steps)
-            except DATABASE_AWAY:
+            except CONNECTION_CLOSED:
                 if not self._raw.closed:
                     raise
         self._raw = await self._open()

@@ -6,9 +6,9 @@ import traceback
 from unittest.mock import patch
 
 import pytest
-from django.db import InternalError, connection, connections
+from django.db import connection, connections
 
-from common.database_retry import DATABASE_AWAY
+from common.database_retry import reconnecting
 from keys.books.services import after_settlement
 from keys.database import SETTINGS_FOR_CALLS, plan_for_calls
 from keys.models import Allocation
@@ -47,7 +47,7 @@ def in_process():
 
 
 def settle_and_stop(charge):
-    """Settle, stopped once in the middle; until it is done, as the gateway does after any error."""
+    """Settle as the gateway's threads do, stopped once in the middle."""
     follow, stops = after_settlement.follow, [signal.SIGSTOP]
 
     def stopped(spent, *, at):
@@ -55,18 +55,15 @@ def settle_and_stop(charge):
             os.kill(os.getpid(), stops.pop())
         return follow(spent, at=at)
 
+    def work():
+        plan_for_calls()
+        settle(charge, 19_500)
+
     with (
         patch.dict(SETTINGS_FOR_CALLS, SOON),
         patch.object(after_settlement, "follow", stopped),
     ):
-        while True:
-            try:
-                plan_for_calls()
-                settle(charge, 19_500)
-                break
-            # That it is stopped for too long is an error of this kind.
-            except (*DATABASE_AWAY, InternalError):
-                connection.close()
+        reconnecting(work)
 
 
 def test_others_settle_while_a_process_is_stopped_and_it_settles_when_it_goes_on(
