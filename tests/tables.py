@@ -19,6 +19,8 @@ _DEADLOCK = "40P01"
 _SEEDED = ("security_approvalpolicy", "auth_group", "auth_group_permissions")
 
 
+_MIGRATED = {*_SEEDED, "django_migrations", "django_content_type", "auth_permission"}
+
 # Partitions of charges are tables that tests make.
 _DROP_PARTITIONS = """
 DO $$ DECLARE partition regclass; BEGIN
@@ -36,14 +38,35 @@ BEGIN IF EXISTS (SELECT FROM public.{table}) THEN DELETE FROM public.{table}; EN
 """
 
 
+# Those of all tables that have rows, but for what `migrate` writes.
+_FILLED = """
+CREATE OR REPLACE FUNCTION seeds.filled_tables() RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE filled text[] := '{{}}';
+BEGIN {looks} RETURN filled; END $$
+"""
+_LOOK = (
+    "IF EXISTS (SELECT FROM public.{table}) THEN filled := array_append(filled, '{table}'); END IF;"
+)
+
+
 def keep_seeds() -> None:
     """Keep what `migrate` has just written into the tables."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS seeds")
         for table in _SEEDED:
             cursor.execute(f"CREATE TABLE IF NOT EXISTS seeds.{table} AS TABLE public.{table}")
-        for table in connection.introspection.table_names(cursor):
+        tables = connection.introspection.table_names(cursor)
+        for table in tables:
             cursor.execute(_DELETE.format(table=table))
+        looks = "\n".join(_LOOK.format(table=table) for table in tables if table not in _MIGRATED)
+        cursor.execute(_FILLED.format(looks=looks))
+
+
+def filled_tables() -> list[str]:
+    """The tables that have rows, but for those that `migrate` writes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT seeds.filled_tables()")
+        return cursor.fetchone()[0]
 
 
 def delete_all(tables: Iterable[str]) -> list[str]:

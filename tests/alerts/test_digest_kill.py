@@ -17,7 +17,6 @@ from django_q.models import OrmQ
 from alerts import services
 from alerts.models import Alert, DigestItem, Escalation, Notification
 from alerts.services import RouteTerms
-from gate import roles
 from tests.alerts.builders import ADA, channel, raised
 from tests.flows.processes import database_url
 
@@ -95,7 +94,6 @@ DELIVERIES = {
 
 @pytest.fixture
 def fina(people):
-    roles.make_groups()
     return get_user_model().objects.create_superuser("fina", email="fina@example.org")
 
 

@@ -13,7 +13,6 @@ from alerts import services
 from alerts.models import Alert, Channel, Notification
 from alerts.refusals import NoticesInvalid, RouteInvalid
 from alerts.services import RouteTerms
-from gate import roles
 from gate import services as gate
 from gate.models import CentreBinding
 from keys.alert_kinds import FROZEN
@@ -31,7 +30,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def house(people):
     """Finance of all, finance of research and of sales, and an operator."""
-    roles.make_groups()
     for name, role, centre in (
         ("fina", "finance", ""),
         ("rea", "finance", "research"),

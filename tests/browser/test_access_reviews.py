@@ -7,7 +7,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from gate import roles
 from gate import services as gate
 from gate.models import AccessReviewLine
 from tests.actors import OLGA
@@ -18,7 +17,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_page_of_a_review_is_for_all_people(signed_in, live_server, people, theme):
-    roles.make_groups()
     page, now = signed_in(theme).new_page(), timezone.now()
     eve = get_user_model().objects.create_user("eve", "eve@example.org", is_staff=True)
     eve.groups.set(Group.objects.filter(name="viewer"))

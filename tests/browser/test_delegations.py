@@ -10,7 +10,6 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from gate import roles
 from keys import services as keys
 from keys.models import Agent, Limit
 from security import services as security
@@ -28,7 +27,6 @@ PEOPLE = {"olga": "approver", "bob": "viewer", "grace": "operator"}
 @pytest.fixture
 def window(browser, live_server, people):
     """`window("olga")`: a window in which this person is signed in."""
-    roles.make_groups()
     for name, role in PEOPLE.items():
         user = get_user_model().objects.create_user(name, f"{name}@example.org", is_staff=True)
         user.groups.add(Group.objects.get(name=role))

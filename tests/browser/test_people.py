@@ -9,7 +9,6 @@ from django.test import Client
 from playwright.sync_api import expect
 
 from dashboard.theme import COOKIE
-from gate import roles
 from keys.models import Freeze
 from tests.browser.walk import Watch, overflow, violations
 from tests.signed_in import confirm
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def window(browser, live_server, people):
     """`window("olga", "operator")`: a window in which this person is signed in."""
-    roles.make_groups()
     opened = []
 
     def sign_in(name, role, theme="light"):

@@ -7,7 +7,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 
-from gate import roles
 from gate import services as gate
 from gate.models import AccessReview, AccessReviewLine
 from tests.actors import GRACE, OLGA
@@ -19,7 +18,6 @@ LIST = "/settings/reviews"
 @pytest.fixture
 def office(people, staff):
     """Grace, a superuser, is signed in; eve is a viewer."""
-    roles.make_groups()
     eve = get_user_model().objects.create_user("eve", "eve@example.org", is_staff=True)
     eve.groups.set(Group.objects.filter(name="viewer"))
     return staff

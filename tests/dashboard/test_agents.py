@@ -11,7 +11,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from gate import roles
 from gate.models import CentreBinding
 from keys import services as keys
 from keys.models import Agent, AgentToken, Freeze, Limit
@@ -58,7 +57,6 @@ def act(client, name, slug="ada", **asked):
 
 def signed_in(name, *, role=None, of=None):
     """A client of a person with one role, who gave a password just now."""
-    roles.make_groups()
     person = get_user_model().objects.create_user(name, is_staff=True)
     if role:
         person.groups.add(Group.objects.get(name=role))

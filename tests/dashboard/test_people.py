@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from dashboard.people.browsers import browser_name
-from gate import roles, services
+from gate import services
 from gate.access import Access, access_of
 from gate.refusals import SuperuserAccess
 from security.actor import Actor
@@ -25,11 +25,6 @@ pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 VIEWER = Access(frozenset({"viewer"}), frozenset({"research"}))
 QUERIES_MAX = 20
-
-
-@pytest.fixture
-def groups(people):
-    roles.make_groups()
 
 
 def signed_in(name, *, role=None, **attributes):
@@ -50,13 +45,13 @@ def signed_in(name, *, role=None, **attributes):
 
 
 @pytest.fixture
-def adam(groups):
+def adam(people):
     """A client signed in as adam, an administrator."""
     return signed_in("adam", role="administrator")
 
 
 @pytest.fixture
-def vera(groups):
+def vera(people):
     """A person with the role viewer, bound to research."""
     return services.invite(
         "vera", email="v@example.org", access=VIEWER, actor=Actor.person("adam"), now=timezone.now()
@@ -173,7 +168,7 @@ def test_a_new_link_is_only_for_who_may_do_as_much(adam, vera):
     assert act(adam, vera, "link").status_code == 403
 
 
-def test_who_is_switched_off_is_signed_out_at_once(adam, groups):
+def test_who_is_switched_off_is_signed_out_at_once(adam, people):
     eve = signed_in("eve", role="viewer")
     person = get_user_model().objects.get(username="eve")
     act(adam, person, "off")
@@ -183,7 +178,7 @@ def test_who_is_switched_off_is_signed_out_at_once(adam, groups):
     assert person.is_active
 
 
-def test_a_person_is_signed_out_everywhere_by_another(adam, groups):
+def test_a_person_is_signed_out_everywhere_by_another(adam, people):
     clients = [signed_in("eve", role="viewer"), signed_in("eve")]
     person = get_user_model().objects.get(username="eve")
     assert html_of(adam, f"/settings/people/{person.pk}").count("Firefox on Linux") == 2
@@ -204,7 +199,7 @@ def test_an_auditor_sees_people_and_changes_none(adam, vera):
         assert viewer.get(path).status_code == 403
 
 
-def test_one_other_session_is_ended_and_is_out(groups):
+def test_one_other_session_is_ended_and_is_out(people):
     here, there = signed_in("eve", role="viewer"), signed_in("eve")
     html = html_of(here, "/settings/me")
     assert html.count("Firefox on Linux · ") + html.count("<b>Firefox on Linux</b>") == 2
@@ -215,7 +210,7 @@ def test_one_other_session_is_ended_and_is_out(groups):
     assert here.get("/settings/me").status_code == 200
 
 
-def test_all_others_are_ended_and_this_one_stays(groups):
+def test_all_others_are_ended_and_this_one_stays(people):
     here, *others = [signed_in("eve", role="viewer") for _ in range(3)]
     # One of before sign-ins were noted.
     UserSession.objects.filter(session_key=others[0].session.session_key).delete()
@@ -225,7 +220,7 @@ def test_all_others_are_ended_and_this_one_stays(groups):
 
 
 @pytest.mark.parametrize("number", ["", "0", "x", "9" * 30, "-1", "²"])
-def test_a_session_of_somebody_else_or_none_ends_nothing(groups, number):
+def test_a_session_of_somebody_else_or_none_ends_nothing(people, number):
     here, adam = signed_in("eve", role="viewer"), signed_in("adam")
     before = Session.objects.count()
     of_adam = UserSession.objects.get(session_key=adam.session.session_key)
@@ -236,7 +231,7 @@ def test_a_session_of_somebody_else_or_none_ends_nothing(groups, number):
     assert not AuditEntry.objects.filter(action="person.sign_out").exists()
 
 
-def test_a_session_says_when_it_was_last_used(groups):
+def test_a_session_says_when_it_was_last_used(people):
     here = signed_in("eve", role="viewer")
     mine = UserSession.objects.filter(session_key=here.session.session_key)
     long_ago = timezone.now() - services.NOTED_EVERY * 3
@@ -247,7 +242,7 @@ def test_a_session_says_when_it_was_last_used(groups):
     assert mine.get().last_seen_at > long_ago
 
 
-def test_the_theme_is_chosen_on_the_page(groups):
+def test_the_theme_is_chosen_on_the_page(people):
     here = signed_in("eve", role="viewer")
     here.post("/theme", {"theme": "dark", "next": "/settings/me"})
     assert 'data-theme="dark"' in html_of(here, "/settings/me")

@@ -5,14 +5,12 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
 from dashboard.person_role import role_of
-from gate import roles
 from gate.models import CentreBinding
 
 pytestmark = pytest.mark.django_db
 
 
 def person(*names, centres=()):
-    roles.make_groups()
     user = get_user_model().objects.create_user("ruth", is_staff=True)
     user.groups.set(Group.objects.filter(name__in=names))
     for centre in centres:

@@ -6,7 +6,6 @@ from django.contrib.auth.models import Group
 from django.template import Context, Template
 from django.test import Client
 
-from gate import roles
 from gate.models import CentreBinding
 from reports.models import DateNote, SavedView
 
@@ -14,7 +13,6 @@ pytestmark = pytest.mark.django_db
 
 
 def signed_in(name, role="finance", *centres):
-    roles.make_groups()
     user = get_user_model().objects.create_user(name, is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     for centre in centres:

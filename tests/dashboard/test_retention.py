@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
-from gate import roles
 from keys import services as keys
 from keys.identity.queries.organisation import organisation
 from security.models import Approval
@@ -26,7 +25,6 @@ def administrator(client):
 
 
 def signed_in(client, role):
-    roles.make_groups()
     user = get_user_model().objects.create_user(role, is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     client.force_login(user)

@@ -6,7 +6,6 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from alerts.models import Route
-from gate import roles
 from tests.alerts.builders import channel
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +59,6 @@ def test_what_does_not_go_together_is_said(staff, asked):
 
 
 def test_a_route_to_roles_and_persons_is_added_on_the_page(staff, people):
-    roles.make_groups()
     fina = get_user_model().objects.create_user("fina", email="fina@example.org")
     page = "/alerts/routes?act=add"
     asked = {
@@ -80,7 +78,6 @@ def test_a_route_to_roles_and_persons_is_added_on_the_page(staff, people):
 
 
 def test_an_escalation_leads_to_a_role_or_a_person_on_the_page(staff, asked, people):
-    roles.make_groups()
     fina = get_user_model().objects.create_user("fina", email="fina@example.org")
     steps = {"minutes_1": "10", "channel_1": "role:finance", "minutes_2": "30"}
     steps["channel_2"] = f"person:{fina.pk}"

@@ -7,7 +7,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from gate import roles
 from keys import services as keys
 from keys.identity.queries.organisation import organisation
 from keys.models import Charge
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.django_db
 
 
 def signed_in(client, role):
-    roles.make_groups()
     user = get_user_model().objects.create_user(role, is_staff=True)
     user.groups.set(Group.objects.filter(name=role))
     client.force_login(user)

@@ -9,7 +9,6 @@ from django.db import IntegrityError, ProgrammingError, transaction
 
 from alerts import services as alerts
 from alerts.models import Alert
-from gate import roles
 from gate import services as gate
 from gate.models import AccessReview, AccessReviewLine, CentreBinding
 from gate.refusals import (
@@ -33,7 +32,6 @@ WEEK = timedelta(days=7)
 @pytest.fixture
 def office(people):
     """Grace is finance in research and viewer, olga a superuser, bob has a permission."""
-    roles.make_groups()
     grace, bob = person("grace", may_decide=False), person("bob")
     grace.groups.set(Group.objects.filter(name__in=("finance", "viewer")))
     CentreBinding.objects.create(person=grace, cost_centre_id="research")

@@ -29,12 +29,7 @@ PASSWORD = "fern-hill-92"  # noqa: S105
 
 
 @pytest.fixture
-def groups(people):
-    roles.make_groups()
-
-
-@pytest.fixture
-def vera(groups):
+def vera(people):
     """A person with the role viewer, bound to research."""
     now = timezone.now()
     return services.invite("vera", email="", access=VIEWER, actor=GRACE, now=now)
@@ -51,7 +46,7 @@ def signed_in(name, *, role=None, **attributes):
 
 
 @pytest.fixture
-def adam(groups):
+def adam(people):
     """A client signed in as adam, an administrator."""
     return signed_in("adam", role="administrator")
 
@@ -179,7 +174,7 @@ def test_others_manage_nobody(vera):
         assert client.post(action(vera, "switch_off"), CONFIRMED).status_code == 403
 
 
-def test_the_group_of_a_role_is_not_changed_by_hand(groups):
+def test_the_group_of_a_role_is_not_changed_by_hand(people):
     grace = signed_in("grace", is_superuser=True)
     viewer = Group.objects.get(name="viewer")
     changed = {"name": "viewer", "permissions": [Permission.objects.first().pk]}

@@ -24,6 +24,7 @@ from keys.supply.model_facts import facts_by_name
 from tests.actors import ACTOR
 from tests.gateway.sandbox import RunningSandbox
 from tests.keys.builders import PAID, allocate, limit, make_people
+from tests.remembered_rows import remember_rows
 from tests.threads import wait_until
 
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
@@ -109,6 +110,7 @@ def running_gateway(*, grace_seconds: int = 1, port: int = 0) -> Iterator[Runnin
         running.stop()
 
 
+@remember_rows
 def supply(*slugs: str, tokens: int = 10_000_000, **terms: Any) -> None:
     """People, and keys with these slugs under limits; the sandbox is behind them unless told."""
     make_people()

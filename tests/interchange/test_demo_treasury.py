@@ -7,7 +7,6 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from gate import roles
 from interchange import demo_fleet, demo_treasury
 from tests.treasury.simulator import simulator
 from treasury import jobs
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def paying(settings):
-    roles.make_groups()
     demo_fleet.load(now=timezone.now())
     with simulator() as server:
         settings.SIMULATOR_URL = server.url

@@ -8,6 +8,7 @@ from keys.supply.pricing import Rates
 from security.actor import Actor
 from tests.actors import ACTOR
 from tests.moments import NOON
+from tests.remembered_rows import remember_rows
 
 _CALLS = count(1)
 FREE = Rates(input=Decimal(0), output=Decimal(0))
@@ -110,6 +111,7 @@ def complete(allocation, *, now=NOON):
     return keys.complete(allocation_id=allocation.pk, actor=ACTOR, now=now)
 
 
+@remember_rows
 def make_people():
     """`ada` spends, `bob` is of her cost centre, `carol` is a stranger."""
     keys.create_cost_centre("org", actor=ACTOR, now=NOON)

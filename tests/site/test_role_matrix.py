@@ -37,7 +37,6 @@ def persons(people):
     adjust(report(allocate(now=now), 900, now=now), 800, now=now)
     submit("write")
     channel("json://example.org/path")
-    roles.make_groups()
     found = {}
     for name in (*roles.roles(), STAFF):
         person = get_user_model().objects.create_user(name.replace(" ", "-"), is_staff=True)

@@ -13,7 +13,7 @@ from django.contrib.auth.models import Group
 from django.core.checks import run_checks
 from django.test import Client
 
-from gate import roles, services
+from gate import services
 from gate.models import SecondFactorKey
 from security.models import AuditEntry
 from security.services import rekey_vault
@@ -139,7 +139,6 @@ def test_second_factors_are_in_the_audit(client, carol, django_capture_on_commit
 def test_a_role_that_requires_a_second_factor_reaches_only_its_set_up(
     client, carol, settings, required
 ):
-    roles.make_groups()
     settings.SECOND_FACTOR_ROLES = [required]
     carol.groups.set(Group.objects.filter(name=required))
     carol.is_superuser = required == "superuser"

@@ -10,7 +10,7 @@ import requests
 from django.contrib.auth import get_user_model
 from django.test import Client
 
-from gate import roles, services
+from gate import services
 from gate.access import Access
 from tests.actors import GRACE
 from tests.moments import NOON
@@ -58,7 +58,6 @@ def come(provider, claims, client=None, *, login=LOGIN):
 @pytest.fixture
 def carol(db):
     """carol, who was invited with her address."""
-    roles.make_groups()
     return services.invite("carol", email="Carol@example.org", access=NOBODY, actor=GRACE, now=NOON)
 
 
