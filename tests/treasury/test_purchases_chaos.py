@@ -1,5 +1,5 @@
-"""Purchases by three programs that are killed, as PostgreSQL is, while the rail loses, declines and
-reverses.
+"""Purchases and their refunds by three programs that are killed, as PostgreSQL is, while the rail
+loses, declines and reverses.
 
 `BUTLER_CHAOS_PURCHASES` says how many; a run of 10,000 is for a machine of its own.
 `BUTLER_CHAOS_SECONDS`: after that, as many as there are have to do.
@@ -31,7 +31,15 @@ from tests.treasury.purchases import FINN, add_payee, approve, fund, make_decide
 from tests.treasury.purchases import propose_policy as ask_policy
 from tests.treasury.simulator import simulator
 from treasury import services as treasury
-from treasury.models import Account, Purchase, PurchaseAttempt, PurchasePolicy, PurchaseStatus
+from treasury.models import (
+    Account,
+    Purchase,
+    PurchaseAttempt,
+    PurchasePolicy,
+    PurchaseStatus,
+    Refund,
+    Transfer,
+)
 
 pytestmark = [
     pytest.mark.slow,
@@ -168,6 +176,7 @@ def purchases_so_far(vendor) -> int:
     time.sleep(0.2)
     try:
         confirm_some(vendor)
+        give_some_back(vendor)
         return Purchase.objects.count()
     except (OperationalError, InterfaceError):
         connection.close()
@@ -193,6 +202,20 @@ def confirm_some(vendor):
                 % (payments[0]["id"].encode(), random.choice([b"true", b"true", b"false"])),
                 "",
             )
+    for refund in Refund.objects.filter(status="needs_person"):
+        if not vendor.vendor.refunds(str(refund.key)):
+            with suppress(Refusal):
+                treasury.deny_refund(refund.pk, reason="not in the console", actor=FINN, now=NOON)
+
+
+def give_some_back(vendor):
+    """The vendor gives money back that nobody has asked for."""
+    if random.random() > 0.1:
+        return
+    payment = random.choice(vendor.vendor.payments("") or [None])
+    if payment and payment["credited"] and payment["status"] == "succeeded":
+        asked = b'{"payment": "%s", "amount": "0.01"}' % payment["id"].encode()
+        vendor.routes.answer("POST", "/simulator/refunds", {}, asked, "")
 
 
 def questions(vendor):
@@ -216,7 +239,10 @@ def finish(vendor, programs):
         )
         for purchase_id in under_way.values_list("pk", flat=True):
             treasury.advance_purchase(purchase_id, now=now)
-        is_settled = not under_way.exclude(status="needs_person").exists()
+        refunds = Refund.objects.under_way()
+        for refund_id in refunds.values_list("pk", flat=True):
+            treasury.advance_refund(refund_id, now=now)
+        is_settled = not (under_way.exclude(status="needs_person").exists() or refunds.exists())
         if is_settled and not any(questions(vendor)):
             break
     for purchase_id in Purchase.objects.filter(status="credited").values_list("pk", flat=True):
@@ -232,8 +258,10 @@ def check(vendor):
         assert is_paid == (purchase.settled_at is not None), (purchase, payment)
         assert bool(purchase.reversed_at) == (is_paid and payment["status"] == "reversed")
         assert not is_paid or Decimal(payment["amount"]) == purchase.amount
+    check_refunds(vendor)
     rail = Account.objects.get(name="rail:simulator")
     assert rail.balance == vendor.vendor.balance()
+    assert FUNDS - rail.balance == money_out()
     for provider in PROVIDERS:
         credit = Account.objects.get(name=f"credit:{provider}")
         assert credit.balance == vendor.vendor.credit(provider)
@@ -244,6 +272,35 @@ def check(vendor):
     waiting = Purchase.objects.open()
     assert {each.status for each in waiting} <= {"needs_person"}
     assert rail.credits_pending == sum(each.amount for each in waiting)
+
+
+def check_refunds(vendor):
+    """Each is one of the vendor's, and no purchase has brought back more than it cost."""
+    told = defaultdict(Decimal)
+    for refund in Refund.objects.all():
+        assert refund.ended_at or refund.status == "settled", refund
+        if refund.source == "asked":
+            theirs = vendor.vendor.refunds(str(refund.key))
+            is_back = bool(theirs) and theirs[0]["status"] == "succeeded"
+            assert len(theirs) <= 1 and is_back == (refund.status == "settled"), (refund, theirs)
+            assert not is_back or Decimal(theirs[0]["amount"]) == refund.amount
+        booked = Transfer.objects.filter(idempotency_key=f"refund {refund.key}")
+        assert booked.count() == (refund.status == "settled"), refund
+        if refund.status == "settled":
+            told[str(refund.purchase.key)] += refund.amount
+    for payment in vendor.vendor.payments(""):
+        back = told.pop(payment["purchase"], 0)
+        assert back == Decimal(payment["refunded"]) <= Decimal(payment["amount"]), payment
+    assert not told
+
+
+def money_out() -> Decimal:
+    """What was approved and paid, without what came back, by the purchases and refunds alone."""
+    back = defaultdict(Decimal)
+    for refund in Refund.objects.filter(status="settled"):
+        back[refund.purchase_id] += refund.amount
+    paid = Purchase.objects.exclude(settled_at=None).filter(reversed_at=None)
+    return sum((each.amount - back[each.pk] for each in paid), Decimal(0))
 
 
 def check_bounds():
@@ -264,4 +321,9 @@ def summary() -> dict[str, object]:
     """How the purchases ended."""
     counts = Purchase.objects.values_list("status").annotate(count=Count("pk")).order_by("status")
     reversed_ones = Purchase.objects.exclude(reversed_at=None).count()
-    return dict(counts) | {"reversed": reversed_ones, "attempts": PurchaseAttempt.objects.count()}
+    refunds = Refund.objects.values_list("source", "status").annotate(count=Count("pk"))
+    return (
+        dict(counts)
+        | {"reversed": reversed_ones, "attempts": PurchaseAttempt.objects.count()}
+        | {f"refund {source} {status}": count for source, status, count in refunds.order_by()}
+    )
