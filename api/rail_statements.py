@@ -23,7 +23,10 @@ class RailStatementOutput(serializers.Serializer):
     currency = serializers.CharField(
         source="account.currency", help_text="The currency of the account."
     )
-    format = serializers.CharField(help_text="How the file was read: `csv`, `camt053` or `mt940`.")
+    format = serializers.CharField(
+        help_text="How it was read: `csv`, `camt053` or `mt940` of a file, or the vendor that "
+        "Butler has fetched it from, such as `stripe`."
+    )
     since = serializers.DateField(help_text="The first day that the statement has.")
     until = serializers.DateField(help_text="The last day that the statement has.")
     opening = amount_field("The balance before its lines.")

@@ -63,6 +63,7 @@ JOBS = (
     Job("treasury.jobs.expire_x402_payments", 1),
     Job("treasury.jobs.post_consumption", 5, seconds_max=600),
     Job("treasury.jobs.adjust_approved", 5),
+    Job("treasury.jobs.fetch_rail_statements", 60, seconds_max=600),
     Job("treasury.jobs.match_rail_statements", 60, seconds_max=600),
     Job("treasury.jobs.take_balances", 15, seconds_max=600),
     Job("treasury.jobs.watch_credit", 15),

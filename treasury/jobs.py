@@ -14,8 +14,10 @@ from treasury.queries import (
     due_collections,
     due_refunds,
     events_to_read,
+    statements_to_fetch,
     statements_to_match,
 )
+from treasury.services.fetch_rail_statement import last_day_over
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,20 @@ def adjust_approved() -> int:
     """After an approval, and every five minutes: correct the charges whose correction a second
     person has approved; how many."""
     return treasury.adjust_approved(actor=Actor.job("reconciliation"), now=timezone.now())
+
+
+def fetch_rail_statements() -> int:
+    """Every hour: fetch the days that are over from vendors whose statement a person has fetched
+    before; how many accounts have a new one."""
+    now = timezone.now()
+    count = 0
+    for account in statements_to_fetch(until=last_day_over(now)):
+        try:
+            treasury.fetch_rail_statement(account, actor=Actor.job("reconciliation"), now=now)
+            count += 1
+        except Refusal as refusal:
+            logger.warning("The statement of %s waits: %s", account, refusal)
+    return count
 
 
 def match_rail_statements() -> int:

@@ -58,6 +58,16 @@ def collecting_rail_to_read(name: str) -> CollectingRail:
     return _collecting(rail_to_read(name))
 
 
+def statement_formats() -> dict[str, str]:
+    """How `treasury.rail_statements` reads what Butler fetches from a rail, by the name of each
+    rail whose vendor tells statements."""
+    kinds = RailAccount.objects.values_list("slug", "kind")
+    found = {slug: KINDS[kind].statement_format for slug, kind in kinds if kind in KINDS}
+    if _simulator(SIMULATOR):
+        found[SIMULATOR] = SIMULATOR
+    return {slug: name for slug, name in found.items() if name}
+
+
 def connect(account: RailAccount) -> Rail:
     """The rail of an account, switched on or not."""
     return KINDS[account.kind].connect(connection_of(account))

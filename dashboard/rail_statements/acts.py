@@ -10,7 +10,7 @@ from dashboard.acts import Act, NoQuestions, Outcome
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.models import Account, AccountKind, RailStatement
-from treasury.queries import statements_to_match
+from treasury.queries import accounts_to_fetch, statements_to_match
 from treasury.rail_statements import FORMATS
 from treasury.rail_statements.csv_file import FIELDS
 from treasury.refusals import RailStatementUnreadable
@@ -62,6 +62,29 @@ def _rails() -> Any:
     return Account.objects.filter(kind=AccountKind.RAIL)
 
 
+class FetchForm(NoQuestions):
+    """Asks for a rail, and the first day of its first statement."""
+
+    account = forms.ChoiceField(help_text="The account of the rail whose vendor is asked.")
+    since = forms.DateField(
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        label="First day",
+        help_text="Of the first statement, in UTC; others follow the last one by themselves.",
+    )
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        self.fields["account"].choices = [(name, name) for name in accounts_to_fetch()]  # type: ignore[attr-defined]
+
+
+def _fetch(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    found = treasury.fetch_rail_statement(
+        asked["account"], since=asked["since"], actor=actor, now=now
+    )
+    return _kept(*found)
+
+
 def _import(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     uploaded = asked["file"]
     file = RailStatementFile(
@@ -73,7 +96,10 @@ def _import(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) ->
         closing=asked["closing"],
         name=uploaded.name,
     )
-    statement, count = treasury.import_rail_statement(file, actor=actor, now=now)
+    return _kept(*treasury.import_rail_statement(file, actor=actor, now=now))
+
+
+def _kept(statement: RailStatement, count: int) -> str:
     lines = formatting.count(statement.line_count, "line")
     return (
         f"Statement {statement.pk} is kept: {lines} from {statement.since} to {statement.until}. "
@@ -110,6 +136,17 @@ STATEMENT_ACTS = [
         form=StatementForm,
         applies=lambda subject: _rails().exists(),
         perform=_import,
+    ),
+    Act(
+        name="fetch",
+        button="Fetch from a rail",
+        about="The vendor is asked for the days that are over in UTC, at most 31; nothing moves. "
+        "Its answers are kept as they are. Fees that it tells are booked to the fees of the rail. "
+        "After the first statement, Butler fetches each day by itself.",
+        permission=_RECONCILE,
+        form=FetchForm,
+        applies=lambda subject: bool(accounts_to_fetch()),
+        perform=_fetch,
     ),
     Act(
         name="match",

@@ -15,9 +15,11 @@ from treasury.queries.pages import (
 from treasury.queries.purchases import purchase_fees
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
+    accounts_to_fetch,
     has_rail_statements,
     open_rail_differences,
     rail_statement_page,
+    statements_to_fetch,
     statements_to_match,
 )
 from treasury.queries.rails import RailKind, rail_kind, rail_kinds, rejected_webhooks
@@ -31,6 +33,7 @@ from treasury.queries.refunds import due_refunds, refund_page, refundable
 from treasury.queries.x402 import x402_payment
 
 __all__ = [
+    "accounts_to_fetch",
     "RailKind",
     "TransferFilter",
     "account_page",
@@ -61,6 +64,7 @@ __all__ = [
     "refund_page",
     "refundable",
     "runway",
+    "statements_to_fetch",
     "statements_to_match",
     "transfer_page",
     "x402_payment",

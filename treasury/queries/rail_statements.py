@@ -20,6 +20,8 @@ from treasury.models import (
 )
 from treasury.models.amounts import ZERO
 from treasury.queries.balances import balance
+from treasury.rail_list import statement_formats
+from treasury.rail_statements import FETCHED
 from treasury.rail_statements.matching import LineSide, OwnSide, names_in, references_of
 
 _POSTED = Q(phase__in=[Phase.SINGLE, Phase.POST])
@@ -160,6 +162,20 @@ def open_rail_differences(*, since: date, until: date) -> QuerySet[Difference]:
 def has_rail_statements() -> bool:
     """Whether any statement was imported."""
     return RailStatement.objects.exists()
+
+
+def accounts_to_fetch() -> list[str]:
+    """The names of accounts whose vendor tells statements."""
+    names = [f"rail:{slug}" for slug in statement_formats()]
+    return list(Account.objects.filter(name__in=names).values_list("name", flat=True))
+
+
+def statements_to_fetch(*, until: date) -> list[str]:
+    """The names of accounts whose vendor was asked before, and was not asked for the day `until`:
+    for the first time a person asks."""
+    last = RailStatement.objects.filter(account=OuterRef("pk"), until__gte=until)
+    accounts = Account.objects.filter(rail_statements__format__in=FETCHED)
+    return list(accounts.exclude(Exists(last)).distinct().values_list("name", flat=True))
 
 
 def rail_statement_page(

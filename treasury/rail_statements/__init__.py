@@ -1,12 +1,19 @@
 """Statements of rails and banks: bytes in, movements out.
 
-`read` knows every format by its name. Errors: UnreadableError; a file is read whole or not at all.
+`read` knows every format by its name: those of files, and those that Butler fetches from a vendor.
+Errors: UnreadableError; a statement is read whole or not at all.
 """
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from treasury.rail_statements import camt053, csv_file, mt940_file
+from treasury.rail_statements import (
+    camt053,
+    csv_file,
+    mt940_file,
+    simulator_pages,
+    stripe_pages,
+)
 from treasury.rail_statements.movements import Asked, Part, StatementFile, assemble
 from treasury.reconciliation.lines import UnreadableError
 
@@ -26,17 +33,23 @@ FORMATS: Mapping[str, Format] = {
     "camt053": Format("camt.053 (ISO 20022, XML)", camt053.read),
     "mt940": Format("MT940 (SWIFT)", mt940_file.read),
 }
+# No person brings these.
+FETCHED: Mapping[str, Format] = {
+    "simulator": Format("fetched from the simulator", simulator_pages.read),
+    "stripe": Format("fetched from Stripe", stripe_pages.read),
+}
+_ALL = {**FORMATS, **FETCHED}
 
 
 def read(content: bytes, *, format_name: str, asked: Asked) -> StatementFile:
     """The file as one statement. Errors: UnreadableError."""
-    if format_name not in FORMATS:
+    if format_name not in _ALL:
         raise UnreadableError(f"There is no format {format_name}. Use one of {', '.join(FORMATS)}.")
     if len(content) > BYTES_MAX:
         raise UnreadableError("The file is larger than 10 MB. Export fewer days at once.")
     if not content.strip():
         raise UnreadableError("The file is empty.")
-    file = assemble(FORMATS[format_name].read(content, asked), asked)
+    file = assemble(_ALL[format_name].read(content, asked), asked)
     if len(file.movements) > LINES_MAX:
         raise UnreadableError(f"The file has more than {LINES_MAX:,} lines. Export fewer days.")
     return file

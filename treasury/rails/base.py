@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -104,6 +104,15 @@ class StatementLine:
     vendor_id: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FetchedStatement:
+    """The vendor's answers about whole days, as `treasury.rail_statements` reads them. `problem`:
+    why there are none, in a sentence."""
+
+    content: bytes = b""
+    problem: str = ""
+
+
 class Rail(Protocol):
     """A rail as the Treasury uses it. Its methods call the network and may last.
 
@@ -180,6 +189,14 @@ class RefundingRail(Protocol):
 
     def find_refund(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
         """What the rail has of a refund, as `Rail.find`."""
+
+
+@runtime_checkable
+class StatementRail(Protocol):
+    """A rail whose vendor tells what moved on whole days, and what is on the account."""
+
+    def fetch_statement(self, *, since: date, until: date) -> FetchedStatement:
+        """The statement of the UTC days from `since` through `until`, which are over."""
 
 
 class CollectingRail(Rail, RefundingRail, Protocol):

@@ -33,11 +33,12 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """What a vendor answered. `status` is None if there was no whole answer in JSON; `problem`
-    says why."""
+    says why. `content`: the bytes of the body, as they came."""
 
     status: int | None
     body: JSON = field(default_factory=dict)
     problem: str = ""
+    content: bytes = field(default=b"", repr=False)
 
     @property
     def is_ok(self) -> bool:
@@ -114,4 +115,4 @@ def _reply(status: int, content: bytes) -> Reply:
     except ValueError:
         # A page of a proxy in between, for example. A status of 4xx from there is not the vendor's.
         return Reply(status=None, problem=f"no_json_{status}")
-    return Reply(status=status, body=body if isinstance(body, dict) else {})
+    return Reply(status=status, body=body if isinstance(body, dict) else {}, content=content)

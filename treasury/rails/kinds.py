@@ -38,7 +38,8 @@ class RailKind:
 
     `key_help` and `webhook_help` say what to enter, and where the vendor shows it; a
     blank `webhook_help` means that its webhooks need no secret. `starts_with`: how a secret
-    of each mode begins, so that one of the other mode is refused.
+    of each mode begins, so that one of the other mode is refused. `statement_format`: how
+    `treasury.rail_statements` reads what a `StatementRail` fetches.
     """
 
     slug: str
@@ -50,5 +51,6 @@ class RailKind:
     connect: Callable[[Connection], Rail]
     webhooks: Callable[[Connection], WebhookReader] | None = None
     webhook_help: str = ""
+    statement_format: str = ""
     settings: tuple[Setting, ...] = ()
     starts_with: Mapping[Mode, tuple[str, ...]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from treasury.services.exchange import ExchangeTerms, record_exchange
 from treasury.services.exchange_rates import ImportedRates, import_rates, record_rate
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.fees import book_difference_as_fee, record_fee
+from treasury.services.fetch_rail_statement import fetch_rail_statement
 from treasury.services.fill_rail import fill_rail
 from treasury.services.import_rail_statement import RailStatementFile, import_rail_statement
 from treasury.services.import_report import ReportFile, import_report
@@ -115,6 +116,7 @@ __all__ = [
     "deny_purchase",
     "deny_refund",
     "expire_credit",
+    "fetch_rail_statement",
     "expire_payments",
     "expire_pending",
     "explain_difference",

@@ -1,5 +1,6 @@
 """Record fees of rails: transfers of their own, to the account of the rail's fees."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,10 +19,14 @@ from treasury.models import (
     DifferenceStatus,
     Purchase,
     RailMatch,
+    RailStatementLine,
     Transfer,
     TransferKind,
 )
-from treasury.refusals import AccountOverdrawn, WrongDifference, WrongTransfer
+from treasury.rail_statements import FETCHED
+from treasury.rail_statements.matching import Unmatched
+from treasury.rail_statements.movements import MovementKind
+from treasury.refusals import AccountOverdrawn, PeriodClosed, WrongDifference, WrongTransfer
 from treasury.services.accounts import AccountTerms, open_account
 from treasury.services.purchase_steps import lock_purchase
 from treasury.services.record_funding import funding_account
@@ -57,6 +62,57 @@ def book_told_fee(
             actor=actor,
             now=now,
         )
+
+
+def book_fetched_fees(
+    account: Account, found: Sequence[Unmatched], *, actor: Actor, now: datetime
+) -> list[Unmatched]:
+    """Book the fees that the vendor itself tells in statements that Butler has fetched, and match
+    their lines with them; returns what is left. Joins the caller's transaction.
+
+    A fee belongs to the payment that it was taken of. What the ledger refuses, and what a person
+    has settled, stays a difference.
+    """
+    lines = _fetched_fees(account, found)
+    booked = {each.pk for each in lines.values() if _book_line(account, each, actor=actor, now=now)}
+    return [each for each in found if each.line_id not in booked]
+
+
+def _fetched_fees(account: Account, found: Sequence[Unmatched]) -> Mapping[int, RailStatementLine]:
+    asked = [each.line_id for each in found if each.line_id and not each.transfer_id]
+    fees = RailStatementLine.objects.filter(
+        kind=MovementKind.FEE, amount__lt=0, statement__format__in=FETCHED
+    )
+    undecided = (DifferenceStatus.OPEN, DifferenceStatus.GONE)
+    decided = Difference.objects.filter(account=account).exclude(status__in=undecided)
+    lines: Mapping[int, RailStatementLine] = fees.exclude(
+        pk__in=decided.filter(line__isnull=False).values("line_id")
+    ).in_bulk(asked)
+    return lines
+
+
+def _book_line(account: Account, line: RailStatementLine, *, actor: Actor, now: datetime) -> bool:
+    """Whether the ledger takes it."""
+    same = RailMatch.objects.filter(
+        line__statement_id=line.statement_id, line__their_reference=line.their_reference
+    )
+    paid = same.select_related("transfer").first() if line.their_reference else None
+    try:
+        with transaction.atomic():
+            fee = _book(
+                account,
+                -line.amount,
+                journal=paid.transfer.journal if paid else None,
+                reference=line.their_reference or line.reference,
+                key=f"fee of line {line.pk}",
+                effective_on=line.day,
+                actor=actor,
+                now=now,
+            )
+    except (AccountOverdrawn, PeriodClosed, WrongTransfer):
+        return False
+    RailMatch.objects.create(line=line, transfer=fee, rule="fee", matched_at=now)
+    return True
 
 
 @transaction.atomic(durable=True)

@@ -13,7 +13,7 @@ from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
 from treasury.models import Account, AccountKind, RailStatement, RailStatementLine
-from treasury.rail_statements import read
+from treasury.rail_statements import FORMATS, read
 from treasury.rail_statements.movements import Asked, Movement, StatementFile
 from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import (
@@ -48,6 +48,16 @@ def import_rail_statement(
 
     Refusals: AccountNotFound, RailStatementUnreadable, RailStatementKnown, RailStatementOverlaps.
     """
+    if file.format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise RailStatementUnreadable(f"No file is a {file.format}. Use one of {known}.")
+    return keep_rail_statement(file, actor=actor, now=now)
+
+
+def keep_rail_statement(
+    file: RailStatementFile, *, actor: Actor, now: datetime
+) -> tuple[RailStatement, int]:
+    """As `import_rail_statement`, also of what Butler has fetched itself."""
     account = _account(file.account)
     try:
         asked = Asked(file.columns, opening=file.opening, closing=file.closing)

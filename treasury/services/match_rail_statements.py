@@ -22,6 +22,7 @@ from treasury.queries.rail_statements import (
 )
 from treasury.rail_statements.matching import Match, RailDifferenceKind, Unmatched, match
 from treasury.services.difference_alerts import tell_of_rail
+from treasury.services.fees import book_fetched_fees
 
 # Two would each write the matches that the other finds. It is that of comparisons with bills, too.
 _LOCK = LEDGER_LOCK + 2
@@ -53,7 +54,7 @@ def match_account(account: Account, *, actor: Actor, now: datetime) -> int:
     """As `match_rail_statements`, in the caller's transaction and under its lock.
 
     What is matched stays so. What was found before and is settled stays so; what is not found any
-    more is gone. An alert tells of open differences.
+    more is gone. Fees that a vendor tells itself are booked. An alert tells of open differences.
     """
     statements = list(
         RailStatement.objects.filter(account=account).defer("content").order_by("since")
@@ -67,16 +68,19 @@ def match_account(account: Account, *, actor: Actor, now: datetime) -> int:
         earlier=matched_lines(account),
     )
     _keep(outcome.matches, now=now)
-    found = [_Found(_statement_of(statements, each), each) for each in outcome.unmatched]
+    left = book_fetched_fees(account, outcome.unmatched, actor=actor, now=now)
+    found = [_Found(_statement_of(statements, each), each) for each in left]
     found += _balances(statements)
     has_changed = _bring_up_to_date(account, found, now=now)
     count = Difference.objects.filter(account=account, status=_STATUS.OPEN).count()
-    if outcome.matches or has_changed:
+    fees = len(outcome.unmatched) - len(left)
+    if outcome.matches or has_changed or fees:
         audit.record(
             actor=actor,
             action=Action.RAIL_STATEMENT_MATCH,
             subject=f"account:{account.pk}",
-            after={"matched": len(outcome.matches), "open": count},
+            after={"matched": len(outcome.matches), "open": count}
+            | ({"fees": fees} if fees else {}),
             at=now,
         )
     tell_of_rail(account, actor=actor, now=now)

@@ -28,6 +28,8 @@ class FakeStripe(FakeVendor):
         self.objects: dict[str, _JSON] = {}
         self.keys: dict[str, tuple[str, bytes, Reply]] = {}
         self.cents = 10_000
+        # What it takes of each charge, and the second before the first object.
+        self.fee_cents, self.began = 0, 1_800_000_000
         self.lines: list[_JSON] = []
         self.faults.clear()
         self._numbers = count(1)
@@ -65,9 +67,10 @@ class FakeStripe(FakeVendor):
         match sent.path.split("/")[2:]:
             case ["balance"]:
                 available = [{"amount": self.cents, "currency": "usd", "source_types": {}}]
-                return 200, {"object": "balance", "available": available, "livemode": False}
+                balance = {"object": "balance", "available": available, "pending": []}
+                return 200, {**balance, "livemode": False}
             case ["balance_transactions"]:
-                return 200, {"data": self.lines[::-1], "has_more": False}
+                return self._movements(sent)
             case ["payment_intents" | "refunds" as kind]:
                 return self._list({"payment_intents": "pi", "refunds": "re"}[kind], sent)
             case ["checkout", "sessions"]:
@@ -77,8 +80,19 @@ class FakeStripe(FakeVendor):
         return _NOT_FOUND
 
     def _list(self, prefix: str, sent: Sent) -> Reply:
+        return self._page([v for k, v in self.objects.items() if k.startswith(f"{prefix}_")], sent)
+
+    def _movements(self, sent: Sent) -> Reply:
+        asked = nested(parse_qsl(sent.query))
+        since = int(asked.get("created", {}).get("gte", 0))
+        lines = [each for each in self.lines if each["created"] >= since]
+        if "expand" not in asked:
+            lines = [each | {"source": each["source"]["id"]} for each in lines]
+        return self._page(lines, sent)
+
+    def _page(self, found: list[_JSON], sent: Sent) -> Reply:
         """The newest first, in pages of two so that there are some."""
-        found = [each for name, each in self.objects.items() if name.startswith(f"{prefix}_")][::-1]
+        found = found[::-1]
         if after := dict(parse_qsl(sent.query)).get("starting_after"):
             found = found[[each["id"] for each in found].index(after) + 1 :]
         return 200, {"object": "list", "data": found[:2], "has_more": len(found) > 2}
@@ -149,7 +163,7 @@ class FakeStripe(FakeVendor):
         }
         self.objects[refund["id"]] = refund
         intent["charges"]["data"][0]["amount_refunded"] = given_back + refund["amount"]
-        self._move(-refund["amount"], "refund")
+        self.move(-refund["amount"], "refund", source=refund)
         return 200, refund
 
     def succeed(self, intent_id: str) -> None:
@@ -159,7 +173,8 @@ class FakeStripe(FakeVendor):
         intent["charges"] = {
             "data": [{"id": f"ch_{intent_id}", "disputed": False, "amount_refunded": 0}]
         }
-        self._move(intent["amount"], "charge")
+        charge = {"id": f"ch_{intent_id}", "object": "charge", "payment_intent": intent_id}
+        self.move(intent["amount"], "charge", source=charge, fee=self.fee_cents)
 
     def give_back(self, intent_id: str, cents: int) -> None:
         """Somebody refunds it in Stripe's dashboard."""
@@ -180,20 +195,27 @@ class FakeStripe(FakeVendor):
         number = next(self._numbers)
         return {
             "id": f"{prefix}_{number}",
-            "created": 1_800_000_000 + number,
+            "created": self.began + number,
             "metadata": asked.get("metadata", {}),
         }
 
-    def _move(self, cents: int, kind: str) -> None:
-        self.cents += cents
+    def move(self, cents: int, kind: str, *, source: _JSON, fee: int = 0) -> None:
+        """Something moves on the balance, of which Stripe takes a fee."""
+        self.cents += cents - fee
         number = len(self.lines) + 1
+        details = {"amount": fee, "currency": "usd", "type": "stripe_fee"}
         self.lines.append(
             {
                 "id": f"txn_{number}",
-                "created": 1_800_000_000 + number,
-                "net": cents,
+                "object": "balance_transaction",
+                "created": self.began + number,
+                "amount": cents,
+                "fee": fee,
+                "fee_details": [details | {"description": "Stripe processing fees"}] if fee else [],
+                "net": cents - fee,
                 "currency": "usd",
                 "type": kind,
+                "source": source,
             }
         )
 

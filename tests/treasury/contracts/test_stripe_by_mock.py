@@ -1,5 +1,7 @@
 """Each request of the rail for Stripe, against a server that knows only Stripe's document."""
 
+from datetime import date
+
 import pytest
 
 from tests.treasury.contracts.mock_server import mock_server
@@ -26,6 +28,7 @@ def test_every_request_is_valid(server):
     card.find_refund("r-1", vendor_id="", since=None)
     assert card.balance() is not None
     assert card.statement(after=0)
+    card.fetch_statement(since=date(2026, 11, 2), until=date(2026, 11, 2))
     assert server.diagnostics() == []
 
 

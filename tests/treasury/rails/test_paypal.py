@@ -1,5 +1,6 @@
 """PayPal: what the rail sends is valid by its document, and what PayPal answers is understood."""
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -132,6 +133,32 @@ def test_refunds(vendor):
     more = rail.refund(rail.refund_body(captured.settled_id, order("10.01")), key="r-2")
     assert (more.outcome, more.code) == (Outcome.REFUSED, "REFUND_AMOUNT_EXCEEDED")
     assert rail.find("p-1", vendor_id=captured.vendor_id).outcome == Outcome.SETTLED
+
+
+def test_a_refund_is_checked_by_what_the_document_has_of_refunds(vendor):
+    """The document is that of orders. It has no operation that refunds a capture, so neither path
+    nor method can be checked; but it has the refunds that an order shows, and by these the members
+    of the body and the answer are."""
+    whole = document("paypal")
+    assert not [path for _, path, _ in whole.operations() if "refund" in path]
+    schemas = whole._whole["components"]["schemas"]
+    rail, captured = paypal_rail(vendor.url), paid(vendor)
+    body = rail.refund_body(captured.settled_id, order("2.30", purchase="r-1"))
+    content = body.split("\n", 1)[1]
+    known = set(schemas["refund"]["allOf"][1]["properties"])
+    assert set(json.loads(content)) <= known and not problems("refund", json.loads(content))
+    wrong = {"amount": {"value": "2,30"}, "custom_id": "x" * 128}
+    assert len(problems("refund", wrong)) == 3
+    rail.refund(body, key="r-1")
+    (refund,) = vendor.refunds.values()
+    assert not problems("refund", refund)
+    statuses = schemas["refund_status"]["properties"]["status"]["enum"]
+    assert set(statuses) == set(answers._REFUNDS)
+
+
+def problems(schema: str, value) -> list[str]:
+    """What the document says against an object of this name."""
+    return document("paypal")._problems({"$ref": f"#/components/schemas/{schema}"}, value)
 
 
 def test_every_documented_error_has_an_outcome():

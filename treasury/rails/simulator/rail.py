@@ -2,13 +2,21 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import requests
 
-from treasury.rails.base import Answer, Capability, Order, Outcome, StatementLine
+from treasury.rail_statements.fetched import pack
+from treasury.rails.base import (
+    Answer,
+    Capability,
+    FetchedStatement,
+    Order,
+    Outcome,
+    StatementLine,
+)
 
 _OUTCOMES = {
     "processing": Outcome.ACCEPTED,
@@ -20,6 +28,7 @@ _OUTCOMES = {
 # Other statuses of 400 to 499 are definite: the vendor has understood and says no.
 _NOT_DEFINITE = (408, 409, 429)
 _DECLINED = 402
+_SILENT = "The simulator does not answer."
 
 
 class SimulatorRail:
@@ -92,7 +101,7 @@ class SimulatorRail:
 
     def problem(self) -> str:
         """See `Rail`."""
-        return "The simulator does not answer." if self.balance() is None else ""
+        return _SILENT if self.balance() is None else ""
 
     def balance(self) -> Decimal | None:
         """See `Rail`."""
@@ -116,15 +125,42 @@ class SimulatorRail:
             for line in answer["lines"]
         ]
 
+    def fetch_statement(self, *, since: date, until: date) -> FetchedStatement:
+        """See `StatementRail`. What moves between the lines and the balance is told as a file that
+        does not agree with itself; the next time it does."""
+        pages: list[bytes] = []
+        after, count = 0, 1
+        while count:
+            status, answer, content = self._exchange(
+                "GET", "/v1/statement", params={"after": after}
+            )
+            if status != 200:
+                return FetchedStatement(problem=_SILENT)
+            pages.append(content)
+            count = len(answer["lines"])
+            after = answer["lines"][-1]["number"] if count else after
+        status, _, balance = self._exchange("GET", "/v1/balance")
+        if status != 200:
+            return FetchedStatement(problem=_SILENT)
+        return FetchedStatement(
+            content=pack(since, until, self.currency, balance=balance, pages=pages)
+        )
+
     def _call(self, method: str, path: str, **options: Any) -> tuple[int | None, dict[str, Any]]:
         """The status and the body; no status if there was no whole answer in JSON."""
+        return self._exchange(method, path, **options)[:2]
+
+    def _exchange(
+        self, method: str, path: str, **options: Any
+    ) -> tuple[int | None, dict[str, Any], bytes]:
+        """As `_call`, with the bytes of the body."""
         try:
             response = requests.request(
                 method, self._url + path, timeout=self._timeout_seconds, **options
             )
-            return response.status_code, response.json()
+            return response.status_code, response.json(), response.content
         except requests.RequestException:
-            return None, {}
+            return None, {}, b""
 
 
 def _answer(payment: dict[str, Any]) -> Answer:

@@ -16,7 +16,8 @@ STRIPE = RailKind(
     capabilities=StripeRail.capabilities,
     urls={Mode.SANDBOX: _URL, Mode.LIVE: _URL},
     key_help="A restricted key (rk_…) that may write payment intents, Checkout sessions and "
-    "refunds and read the balance, or a secret key (sk_…): Stripe dashboard, Developers, API keys.",
+    "refunds and read the balance and its transactions, or a secret key (sk_…): Stripe dashboard, "
+    "Developers, API keys.",
     webhook_help="The signing secret (whsec_…) of the webhook endpoint: Stripe dashboard, "
     "Developers, Webhooks.",
     settings=(
@@ -40,6 +41,7 @@ STRIPE = RailKind(
         ),
     ),
     starts_with={Mode.SANDBOX: ("sk_test_", "rk_test_"), Mode.LIVE: ("sk_live_", "rk_live_")},
+    statement_format="stripe",
     connect=StripeRail,
     webhooks=StripeWebhooks,
 )

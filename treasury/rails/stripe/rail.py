@@ -1,12 +1,21 @@
 """The rail that calls Stripe."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
-from treasury.rails.base import Answer, Capability, Mode, Order, Outcome, StatementLine
+from treasury.rail_statements.fetched import pack
+from treasury.rails.base import (
+    Answer,
+    Capability,
+    FetchedStatement,
+    Mode,
+    Order,
+    Outcome,
+    StatementLine,
+)
 from treasury.rails.http import JSON, HttpClient, Reply, Request
 from treasury.rails.kinds import Connection
 from treasury.rails.stripe.answers import (
@@ -20,7 +29,9 @@ from treasury.rails.stripe.forms import encode, from_minor_units, minor_units
 # The version of the document that the contract tests compare with; Stripe keeps each for good.
 VERSION = "2020-08-27"
 _INTENTS, _SESSIONS, _REFUNDS = "/v1/payment_intents", "/v1/checkout/sessions", "/v1/refunds"
+_MOVEMENTS, _BALANCE = "/v1/balance_transactions", "/v1/balance"
 _PAGE, _PAGES_MAX = 100, 20
+_TRIES = 3
 # The clocks of Butler and Stripe differ.
 _CLOCKS = timedelta(minutes=5)
 
@@ -90,7 +101,7 @@ class StripeRail:
 
     def problem(self) -> str:
         """See `Rail`."""
-        reply = self._get("/v1/balance")
+        reply = self._get(_BALANCE)
         if not reply.is_ok:
             answer = answer_of_error(reply)
             return ": ".join(filter(None, (f"Stripe answers {answer.code}", answer.message)))
@@ -100,7 +111,7 @@ class StripeRail:
 
     def balance(self) -> Decimal | None:
         """See `Rail`: what is available, without what is pending with Stripe."""
-        reply = self._get("/v1/balance")
+        reply = self._get(_BALANCE)
         if not reply.is_ok:
             return None
         cents = [
@@ -114,11 +125,37 @@ class StripeRail:
         """See `Rail`. The number of a line is its second, so the lines of the second `after` come
         again: their `vendor_id` tells."""
         lines = []
-        for page in self._pages("/v1/balance_transactions", [("created[gte]", str(after))]):
+        for page in self._pages(_MOVEMENTS, [("created[gte]", str(after))]):
             if page is None:
                 return None
             lines += [_line(each) for each in page]
         return sorted(lines, key=lambda line: (line.number, line.vendor_id))
+
+    def fetch_statement(self, *, since: date, until: date) -> FetchedStatement:
+        """See `StatementRail`. Stripe tells the balance of now only, so all movements since then
+        are read, too; and again, if the balance has changed while they were read."""
+        start = int(datetime.combine(since, time.min, UTC).timestamp())
+        query = [
+            ("created[gte]", str(start)),
+            ("currency", self.currency.lower()),
+            ("expand[]", "data.source"),
+        ]
+        for _ in range(_TRIES):
+            before, pages = self._get(_BALANCE), list(self._replies(_MOVEMENTS, query))
+            after = self._get(_BALANCE)
+            for reply in (before, *pages, after):
+                if not reply.is_ok:
+                    return FetchedStatement(problem=f"Stripe answers {answer_of_error(reply).code}")
+            if pages[-1].body.get("has_more"):
+                break
+            if before.body == after.body:
+                told = [page.content for page in pages]
+                content = pack(since, until, self.currency, balance=after.content, pages=told)
+                return FetchedStatement(content=content)
+        return FetchedStatement(
+            problem=f"More than {_PAGE * _PAGES_MAX:,} movements since {since}, or some while they "
+            "were read. Begin with a later day, or import a file."
+        )
 
     def _saved_card(self, order: Order) -> dict[str, Any]:
         fields = {
@@ -187,17 +224,25 @@ class StripeRail:
 
     def _pages(self, path: str, query: list[tuple[str, str]]) -> Iterator[list[JSON] | None]:
         """Pages of a list; None, and nothing after it, where one could not be read."""
+        has_more = True
+        for reply in self._replies(path, query):
+            if not reply.is_ok:
+                break
+            yield reply.body.get("data", [])
+            has_more = bool(reply.body.get("has_more") and reply.body.get("data"))
+        if has_more:
+            yield None
+
+    def _replies(self, path: str, query: list[tuple[str, str]]) -> Iterator[Reply]:
+        """The pages of a list, the newest first, to the last one or one that could not be read."""
         after: list[tuple[str, str]] = []
         for _ in range(_PAGES_MAX):
             reply = self._get(path, [("limit", str(_PAGE)), *query, *after])
-            if not reply.is_ok:
-                break
+            yield reply
             page = reply.body.get("data", [])
-            yield page
-            if not reply.body.get("has_more") or not page:
+            if not reply.is_ok or not reply.body.get("has_more") or not page:
                 return
             after = [("starting_after", page[-1]["id"])]
-        yield None
 
     def _post(self, path: str, form: str, key: str) -> Reply:
         headers = {
