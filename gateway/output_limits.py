@@ -4,14 +4,12 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from gateway.answer_lengths import Asker
 from gateway.call import Call
 
 # The bound of the input may be several times its tokens, so that much of the context is never
 # taken for input. If it really is, the provider says so and the call is corrected.
 _CONTEXT_PART_FOR_OUTPUT = 4
-# An answer is hardly ever longer than the last ones by this factor, or than these tokens.
-_LIKELY_FACTOR = 4
-_LIKELY_TOKENS_MIN = 1024
 
 
 def output_tokens(call: Call) -> tuple[int, int]:
@@ -43,18 +41,23 @@ def tokens_to_hold(call: Call, *, output_least: int = 0) -> TokensToHold:
 
 
 def learned_holds(call: Call) -> tuple[TokensToHold, ...]:
-    """What to try to hold first: all of it, else what is likely after the last answers of the
-    session on this model. Empty where nothing is known, or holds must not be smaller."""
-    learned, parameters = settings.GATEWAY_LEARNED_HOLDS, call.parameters
+    """What to try to hold first: all of it, else what is likely after earlier answers (see
+    `AnswerLengths`). Empty where nothing is known, or holds must not be smaller."""
+    learned = call.runtime.sessions.learned_holds(call.session)
+    parameters = call.parameters
     if learned == "never" or (learned == "no_maximum" and parameters.output_tokens_max):
         return ()
-    longest = call.runtime.answer_lengths.longest(call.session.allocation_id, call.model)
-    if longest is None:
+    answer = call.runtime.answer_lengths.likely(asker(call))
+    if answer is None:
         return ()
     least, most = tokens_to_hold(call)
-    likely = max(longest * _LIKELY_FACTOR, _LIKELY_TOKENS_MIN) * parameters.choices
-    likely = max(call.input_max + likely, least)
+    likely = max(call.input_max + answer * parameters.choices, least)
     return (TokensToHold(most, most), TokensToHold(least, likely)) if likely < most else ()
+
+
+def asker(call: Call) -> Asker:
+    """Whose answers are like that of the call."""
+    return Asker(call.session.allocation_id, call.session.agent, call.model)
 
 
 def room_in_context(context_tokens: int, input_max: int) -> int:

@@ -4,6 +4,7 @@ import logging
 from time import monotonic
 from typing import TypeVar
 
+from django.conf import settings
 from django.utils import timezone
 
 from common.batches import Threads
@@ -137,6 +138,13 @@ class Sessions:
             self._policies_until = monotonic() + _NOTICED_SECONDS
             self._policies = await self._threads.run(model_policies)
         return self._policies
+
+    def learned_holds(self, session: Session) -> str:
+        """Which calls of the session may hold less than their bound: what its cost centres say,
+        else the setting of the installation."""
+        policies = self._policies
+        said = policies.learned_holds_of(session.payers) if policies else ""
+        return said or settings.GATEWAY_LEARNED_HOLDS
 
     def forget_guests(self) -> None:
         """Ask the database again which keys serve what."""

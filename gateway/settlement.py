@@ -5,9 +5,7 @@ import logging
 from dataclasses import replace
 from time import time
 
-from django.conf import settings
-
-from gateway import estimates
+from gateway import estimates, output_limits
 from gateway.call import Call
 from gateway.counts.beginnings import beginnings, sized_beginnings
 from gateway.dialects import UsageReport
@@ -56,11 +54,12 @@ async def _settle(call: Call) -> SettlementResult:
 
 
 def _remember_length(call: Call, ending: Settlement) -> None:
-    if settings.GATEWAY_LEARNED_HOLDS == "never" or ending.basis != _BASIS.PROVIDER:
+    sessions = call.runtime.sessions
+    if ending.basis != _BASIS.PROVIDER or sessions.learned_holds(call.session) == "never":
         return
     if output := ending.usage.output_tokens:
         each = -(-output // call.parameters.choices)
-        call.runtime.answer_lengths.add(call.session.allocation_id, call.model, each)
+        call.runtime.answer_lengths.add(output_limits.asker(call), each)
 
 
 async def _ending(call: Call) -> Settlement:

@@ -35,6 +35,7 @@ class Action(StrEnum):
     MODEL_CHANGE = "model.change"
     ALLOW_LIST_SET = "allow_list.set"
     OUTBOUND_GUARD_SET = "outbound_guard.set"
+    LEARNED_HOLDS_SET = "learned_holds.set"
     MODEL_ALIAS_SET = "model_alias.set"
     MODEL_ALIAS_REMOVE = "model_alias.remove"
     MODEL_FALLBACK_SET = "model_fallback.set"

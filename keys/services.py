@@ -95,6 +95,7 @@ from keys.identity.services.agents import (
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
+from keys.identity.services.learned_holds import set_learned_holds
 from keys.identity.services.organisation import OrganisationChanges, change_organisation
 from keys.identity.services.outbound_guard import set_outbound_guard
 from keys.identity.services.rename import rename_agent, rename_cost_centre
@@ -246,6 +247,7 @@ __all__ = [
     "set_thresholds",
     "set_model_alias",
     "set_model_fallback",
+    "set_learned_holds",
     "set_outbound_guard",
     "set_price",
     "set_served_models",

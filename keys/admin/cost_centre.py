@@ -34,6 +34,7 @@ _FIXED = (
     "place",
     "closed_at",
     "outbound_guard",
+    "learned_holds",
     "allowed_models_label",
     "allowed_providers_label",
     "created_at",
@@ -68,6 +69,33 @@ _OUTBOUND_GUARD = {
 }
 
 
+class LearnedHoldsForm(BaseDialogForm):
+    """Asks which calls hold what earlier answers make likely."""
+
+    calls = forms.ChoiceField(
+        label="Calls that do not fit",
+        required=False,
+        choices=[("", "Inherit from the cost centre above"), *CostCentre.LearnedHolds.choices],
+        widget=UnfoldAdminSelectWidget(),
+        help_text="Those that hold less than their bound.",
+    )
+    reason = reason_field()
+
+    def __init__(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, object_id, *args, **kwargs)
+        if row := CostCentre.objects.filter(pk=object_id).first():
+            self.fields["calls"].initial = row.learned_holds
+
+
+_LEARNED_HOLDS = {
+    "title": "Set learned holds",
+    "description": "Whether calls of the cost centre, and of those below it, that do not fit into "
+    "a budget hold what earlier answers make likely, instead of waiting. The provider is sent that "
+    "as the maximum, so one of 100 answers is cut. The gateway follows within seconds.",
+    "form_class": LearnedHoldsForm,
+}
+
+
 class AddCostCentreForm(AddForm):
     """The form to add a cost centre, whose place in the tree cannot be changed later."""
 
@@ -88,7 +116,7 @@ class CostCentreAdmin(CentrePlaces, AllowListAdmin):
     autocomplete_fields = ("parent",)
     actions_detail = (
         *CentrePlaces.actions_of_place,
-        *("set_allow_list", "set_outbound_guard", "freeze"),
+        *("set_allow_list", "set_outbound_guard", "set_learned_holds", "freeze"),
     )
     fieldsets = (
         (None, {"fields": _FIXED}),
@@ -156,6 +184,22 @@ class CostCentreAdmin(CentrePlaces, AllowListAdmin):
             now=timezone.now(),
         )
         perform(request, service, success="The outbound guard was set.")
+        return redirect_to(request, links.url(self.subject_kind, object_id))
+
+    @action(description="Set learned holds", permissions=["change"], dialog=_LEARNED_HOLDS)
+    def set_learned_holds(
+        self, request: HttpRequest, form: BaseDialogForm, object_id: str
+    ) -> HttpResponse:
+        """Set which calls hold what earlier answers make likely."""
+        service = partial(
+            keys.set_learned_holds,
+            object_id,
+            calls=form.cleaned_data["calls"],
+            reason=form.cleaned_data["reason"],
+            actor=person_of(request),
+            now=timezone.now(),
+        )
+        perform(request, service, success="The learned holds were set.")
         return redirect_to(request, links.url(self.subject_kind, object_id))
 
     @display(description="Place in the tree")

@@ -92,6 +92,14 @@ class CostCentre(models.Model):
         FLAG = "flag", "Let the call go on, and raise an alert"
         REFUSE = "refuse", "Refuse the call, and raise an alert"
 
+    class LearnedHolds(models.TextChoices):
+        """Which calls that do not fit may hold less than their bound, see
+        `gateway.output_limits`."""
+
+        NEVER = "never", "None: they wait until they fit"
+        NO_MAXIMUM = "no_maximum", "Those whose client set no maximum of the answer"
+        ALWAYS = "always", "All; longer answers are cut"
+
     slug = models.SlugField(
         primary_key=True,
         max_length=64,
@@ -114,6 +122,15 @@ class CostCentre(models.Model):
         db_default="",
         help_text="What happens to a call that would send credentials to a provider. Leave empty "
         "to inherit from the cost centre above; at the top, empty means off.",
+    )
+    learned_holds = models.CharField(
+        max_length=10,
+        choices=LearnedHolds,
+        blank=True,
+        db_default="",
+        help_text="Which calls that do not fit into a budget hold what earlier answers make likely "
+        "instead of waiting. Leave empty to inherit from the cost centre above; at the top, empty "
+        "means what BUTLER_GATEWAY_LEARNED_HOLDS says.",
     )
     allowed_models = _allow_list(
         "The models that the cost centre and those below it may use: names, or patterns "

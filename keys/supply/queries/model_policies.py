@@ -28,12 +28,14 @@ class ModelPolicies(NamedTuple):
     """`aliases`: pairs of a name or pattern and the model that it means, in their order.
     `allow_lists`: by scope, of the agents and cost centres that do not allow everything.
     `fallbacks`: names before patterns, long patterns before short ones, high percentages before low
-    ones. `outbound_guards`: by scope, of the cost centres that do not inherit it."""
+    ones. `outbound_guards` and `learned_holds`: by scope, of the cost centres that do not inherit
+    them."""
 
     aliases: tuple[tuple[str, str], ...]
     allow_lists: dict[str, AllowList]
     fallbacks: tuple[Fallback, ...] = ()
     outbound_guards: Mapping[str, str] = MappingProxyType({})
+    learned_holds: Mapping[str, str] = MappingProxyType({})
 
     def meaning(self, name: str) -> str | None:
         """The model that an alias gives the name; None if none does."""
@@ -73,6 +75,14 @@ class ModelPolicies(NamedTuple):
         found = (self.outbound_guards.get(scope) for scope in reversed(payers))
         return next(filter(None, found), CostCentre.Guard.OFF)
 
+    def learned_holds_of(self, payers: list[str]) -> str:
+        """Which calls of these payers may hold less than their bound: a `CostCentre.LearnedHolds`
+        of the nearest cost centre; empty if none says it."""
+        if not self.learned_holds:
+            return ""
+        found = (self.learned_holds.get(scope) for scope in reversed(payers))
+        return next(filter(None, found), "")
+
 
 def model_policies() -> ModelPolicies:
     """The policies as the database has them now."""
@@ -83,16 +93,16 @@ def model_policies() -> ModelPolicies:
         ModelFallback.objects.all(),
         key=lambda each: (_specific_first(each.model), -(each.budget_percent or 0)),
     )
+    centres = CostCentre.objects.exclude(outbound_guard="", learned_holds="").values_list(
+        "pk", "outbound_guard", "learned_holds"
+    )
+    settings = [(f"centre:{slug}", guard, holds) for slug, guard, holds in centres]
     return ModelPolicies(
         tuple((alias.name, alias.model) for alias in aliases),
         {each.scope: each for each in allow_lists()},
         tuple(Fallback(row.model, row.budget_percent, tuple(row.fallbacks)) for row in fallbacks),
-        {
-            f"centre:{slug}": guard
-            for slug, guard in CostCentre.objects.exclude(outbound_guard="").values_list(
-                "pk", "outbound_guard"
-            )
-        },
+        {scope: guard for scope, guard, _ in settings if guard},
+        {scope: holds for scope, _, holds in settings if holds},
     )
 
 
