@@ -1,5 +1,5 @@
-"""What an agent does with its task: cancel, pause, resume, retry, raise its budget, skip or change
-a sub-task; another agent approves."""
+"""What an agent does with its task: cancel, pause, resume, retry, raise its budget, set its
+priority, skip or change a sub-task; another agent approves."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ from api.task_input import ID_MAX, IF_DEPENDENCY_FAILS
 from api.tasks import TaskDetailOutput, task_detail
 from orchestration import services as orchestration
 from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
+from orchestration.services.task_request import PRIORITIES
 
 
 class TaskActionView(ApiView):
@@ -158,6 +159,41 @@ class BudgetView(TaskActionView):
         """Raise the budget and return the task."""
         values = self._action_arguments(request, task_id, serializer=self.Input)
         orchestration.raise_budget(idempotency_key=idempotency_key(request), **values)
+        return Response(task_detail(task_id, bearer=self.bearer))
+
+
+class PriorityView(TaskActionView):
+    """`/api/v1/tasks/{task_id}/priority`."""
+
+    class Input(Strict):
+        """The other priority, and why."""
+
+        priority = serializers.ChoiceField(
+            PRIORITIES,
+            help_text="Which tasks of the agent start first. It holds no other agent back.",
+        )
+        reason = String(
+            required=False, max_length=300, help_text="Why. People read it in the history."
+        )
+
+    @extend_schema(
+        operation_id="setTaskPriority",
+        summary="Change the priority of a task",
+        description="Requires the scope `spend`. Changes which tasks of the agent start first, "
+        "also while the task runs: it counts for the sub-tasks that have not started. A repeated "
+        "request changes nothing. A task that has ended is refused with 409.",
+        request=Input,
+        responses=TaskDetailOutput,
+        examples=[
+            OpenApiExample(
+                "Urgent", {"priority": "critical", "reason": "The release"}, request_only=True
+            )
+        ],
+    )
+    def post(self, request: Request, task_id: int) -> Response:
+        """Change the priority and return the task."""
+        values = self._action_arguments(request, task_id, serializer=self.Input)
+        orchestration.set_priority(**values)
         return Response(task_detail(task_id, bearer=self.bearer))
 
 

@@ -58,6 +58,7 @@ urlpatterns = [
     path(f"{_TASK}/results", results.TaskResultsView.as_view()),
     path(f"{_TASK}/result", results.ResultTextView.as_view()),
     path(f"{_TASK}/budget", task_actions.BudgetView.as_view()),
+    path(f"{_TASK}/priority", task_actions.PriorityView.as_view()),
     path(f"{_TASK}/skip", task_actions.SkipView.as_view()),
     path(f"{_TASK}/change", task_actions.ChangeView.as_view()),
     path(f"{_TASK}/refusal", task_actions.RefusalView.as_view()),

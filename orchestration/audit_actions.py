@@ -15,6 +15,7 @@ class Action(StrEnum):
     TASK_PAUSE = "task.pause"
     TASK_RESUME = "task.resume"
     TASK_RETRY = "task.retry"
+    TASK_SET_PRIORITY = "task.set_priority"
     TASK_RAISE_BUDGET = "task.raise_budget"
     SUB_TASK_APPROVE = "sub_task.approve"
     SUB_TASK_REFUSE = "sub_task.refuse"

@@ -10,7 +10,7 @@ from dashboard.acts import Act, ActForm, Outcome, Perform
 from dashboard.approvals.acts import APPROVE_GATE, CANCEL_TASK, REFUSE_GATE
 from orchestration import services as orchestration
 from orchestration.models import SubTask, Task
-from orchestration.services.task_request import TOKENS_MAX
+from orchestration.services.task_request import PRIORITIES, TOKENS_MAX
 from security.actor import Actor
 
 STEER = "orchestration.steer_task"
@@ -37,6 +37,20 @@ class BudgetForm(ActForm):
         label="Tokens added to the budget", min_value=1, max_value=TOKENS_MAX
     )
     field_order = ("additional_budget", "reason")
+
+
+class PriorityForm(ActForm):
+    """Asks for the priority."""
+
+    priority = forms.ChoiceField(
+        choices=[(each, each) for each in PRIORITIES],
+        help_text="Among the tasks of the same agent.",
+    )
+    field_order = ("priority", "reason")
+
+    def __init__(self, subject: Task, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        self.initial["priority"] = subject.priority
 
 
 def _control(verb: Callable[..., Task], success: str) -> Perform:
@@ -66,6 +80,15 @@ def _skip_part(part: SubTask, asked: dict[str, Any], actor: Actor, now: datetime
 def _raise_budget(task: Task, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
     orchestration.raise_budget(task_id=task.pk, **asked, actor=actor, now=now)
     return f"The budget of the task {task.name} is raised."
+
+
+def _set_priority(task: Task, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    orchestration.set_priority(task_id=task.pk, **asked, actor=actor, now=now)
+    return f"The priority of the task {task.name} is {asked['priority']}."
+
+
+def _goes_on(task: Task) -> bool:
+    return not task.is_over and task.status != Task.Status.CANCELLING
 
 
 def _can_be_skipped(part: SubTask) -> bool:
@@ -117,7 +140,17 @@ TASK_ACTS = (
         permission=STEER,
         form=BudgetForm,
         perform=_raise_budget,
-        applies=lambda task: not task.is_over and task.status != Task.Status.CANCELLING,
+        applies=_goes_on,
+    ),
+    Act(
+        name="priority",
+        button="Set the priority",
+        about="It decides which tasks of the agent start first, and counts for parts that have not "
+        "started. Running ones go on.",
+        permission=STEER,
+        form=PriorityForm,
+        perform=_set_priority,
+        applies=_goes_on,
     ),
     Act(
         name="retry",

@@ -20,6 +20,7 @@ from orchestration.services.finish import AttemptOutcome, back_off, finish_many
 from orchestration.services.lend import lend, store_handle
 from orchestration.services.raise_budget import raise_budget
 from orchestration.services.retry import retry_failed
+from orchestration.services.set_priority import set_priority
 from orchestration.services.steer_part import change_sub_task, skip
 from orchestration.services.submit import Plan, plan, reserve_of, submit
 from orchestration.services.task_control import cancel, pause, resume
@@ -60,6 +61,7 @@ __all__ = [
     "retry_failed",
     "set_command",
     "set_concurrency",
+    "set_priority",
     "skip",
     "start_experiment",
     "stop_experiment",

@@ -113,7 +113,12 @@ def set_status(task: Task, status: str, reason: str) -> None:
 
 def audited_values(task: Task) -> dict[str, Any]:
     """The fields of a task that people and agents can change, for the audit."""
-    return {"status": task.status, "budget": task.budget, "deadline_at": task.deadline_at}
+    return {
+        "status": task.status,
+        "budget": task.budget,
+        "priority": task.priority,
+        "deadline_at": task.deadline_at,
+    }
 
 
 def record(

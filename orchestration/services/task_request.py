@@ -60,8 +60,7 @@ class TaskRequest:
             _within("soft_limit_percent", self.soft_limit_percent, 1, 99)
         if self.planner not in PLANNERS:
             raise WrongValue(f"planner must be one of: {', '.join(PLANNERS)}.", field="planner")
-        if self.priority not in PRIORITIES:
-            raise WrongValue(f"priority must be one of: {', '.join(PRIORITIES)}.", field="priority")
+        check_priority(self.priority)
 
     def _check_text(self) -> None:
         for name, value in self.as_json().items():
@@ -87,3 +86,9 @@ class TaskRequest:
 def _within(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
         raise WrongValue(f"{name} must be from {least:,} to {most:,}.", field=name)
+
+
+def check_priority(priority: str) -> None:
+    """Refuse what is no priority of a task. Refusals: WrongValue."""
+    if priority not in PRIORITIES:
+        raise WrongValue(f"priority must be one of: {', '.join(PRIORITIES)}.", field="priority")

@@ -32,6 +32,7 @@ FIELDS = {
     "/tasks/{task_id}/skip": {"sub_task_id": "a"},
     "/tasks/{task_id}/change": {"sub_task_id": "a", "description": "test"},
     "/tasks/{task_id}/budget": {"additional_budget": 1},
+    "/tasks/{task_id}/priority": {"priority": "high"},
     "/keys/{key_id}/refusal": {"status": 401},
     "/findings": {"rule": "generic", "path": "a.py", "line": 1},
     "/freezes": {"scope": "agent:bob", "reason": "test"},

@@ -25,6 +25,7 @@ PATHS = {
     "/api/v1/tasks/{task_id}/approval": {"post"},
     "/api/v1/tasks/{task_id}/refusal": {"post"},
     "/api/v1/tasks/{task_id}/budget": {"post"},
+    "/api/v1/tasks/{task_id}/priority": {"post"},
     "/api/v1/tasks/{task_id}/skip": {"post"},
     "/api/v1/tasks/{task_id}/change": {"post"},
     "/api/v1/tasks/{task_id}/result": {"get"},

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from orchestration.models import Attempt, SubTask, Task
+from security.models import AuditEntry
 from tests.api.caller import Caller, assert_problem, session_caller, token_of
 from tests.api.tasks import complete_task, finish_attempt, parts, spend, start_attempts, submit
 from tests.keys.builders import PAID, add_key, allocate
@@ -237,6 +238,19 @@ def test_a_budget_is_raised_once_with_one_key(ada):
         shown = step(ada, task, "budget", additional_budget=5_000, idempotency_key="more")
         assert shown["total_budget"] == 15_000
     assert [part["share"] for part in shown["sub_tasks"]] == [7_500, 7_500]
+
+
+def test_the_priority_of_a_task_is_changed_while_it_runs(ada, bob, carol):
+    task = new(ada, "a", "b")
+    assert step(ada, task, "priority", priority="high", reason="The release")["priority"] == "high"
+    assert step(ada, task, "priority", priority="high")["priority"] == "high"
+    assert AuditEntry.objects.get(action="task.set_priority").reason == "The release"
+    refused(ada, task, "priority", 422, "invalid_request", priority="urgent")
+    refused(ada, task, "priority", 422, "invalid_request")
+    refused(ada, task, "priority", 422, "invalid_request", priority="low", reason="x" * 301)
+    refused(bob, task, "priority", 404, "task_not_found", priority="low")
+    step(ada, task, "cancellation")
+    refused(ada, task, "priority", 409, "task_ended", priority="low")
 
 
 def test_another_agent_refuses_an_approval(ada):

@@ -238,6 +238,10 @@ def test_a_task_is_paused_resumed_cancelled_and_retried_with_reasons(staff, key,
     assert status() == "active"
     assert "This field is required" in act(staff, path, "cancel", reason="").content.decode()
     assert status() == "active"
+    assert 'value="medium" selected' in html_of(staff, f"{path}?act=priority")
+    assert "is high." in act(staff, path, "priority", priority="high").content.decode()
+    assert "Select a valid choice" in act(staff, path, "priority", priority="x").content.decode()
+    assert "high, among the tasks of its agent" in html_of(staff, path)
     act(staff, path, "cancel")
     assert status() == "cancelled"
     assert re.findall(r'id="act-(\w+)"', html_of(staff, path)) == ["retry"]
@@ -245,7 +249,8 @@ def test_a_task_is_paused_resumed_cancelled_and_retried_with_reasons(staff, key,
     assert status() == "active"
     entries = AuditEntry.objects.about(f"task:{task.pk}").order_by("pk")
     assert [(entry.action, entry.actor, entry.reason) for entry in entries] == [
-        (f"task.{verb}", "grace", "as agreed") for verb in ("pause", "resume", "cancel", "retry")
+        (f"task.{verb}", "grace", "as agreed")
+        for verb in ("pause", "resume", "set_priority", "cancel", "retry")
     ]
 
 

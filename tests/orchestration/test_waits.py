@@ -1,8 +1,10 @@
 """Work that waits for a limit: without rows, without holding others back, and told by its name."""
 
+import io
 from datetime import timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from alerts.models import Alert
 from keys import services as keys
@@ -11,6 +13,7 @@ from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.runners.base import Failed
+from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.keys.builders import add_key, allocate, limit
 from tests.moments import NOON
@@ -202,6 +205,57 @@ def test_tasks_of_an_agent_start_by_priority_and_hold_no_other_agent_back(ada, s
 def test_a_priority_that_is_none_is_refused():
     with pytest.raises(WrongValue, match="priority must be one of"):
         task_request("gather", priority="urgent").check()
+
+
+def claimed_task():
+    """The task of the next part that a worker gets."""
+    return services.claim(worker="one", most=1, now=NOON)[0].task_id
+
+
+def test_the_priority_of_a_task_that_runs_counts_for_parts_that_have_not_started(ada):
+    first, second = submit_at_noon("a", "b", "c"), submit_at_noon("a", "b")
+    assert claimed_task() == first.pk
+    changes = {"task_id": second.pk, "actor": ACTOR, "now": NOON}
+    for _ in range(2):
+        services.set_priority(priority="critical", reason="the release", **changes)
+    assert [claimed_task(), claimed_task()] == [second.pk, second.pk]
+    assert sorted(statuses(first)) == ["running", "waiting", "waiting"]
+    [told] = AuditEntry.objects.filter(action="task.set_priority")
+    assert (told.before["priority"], told.after["priority"]) == ("medium", "critical")
+    assert told.subjects == [f"task:{second.pk}", "agent:ada", "centre:research"]
+    assert told.reason == "the release"
+    with pytest.raises(WrongValue, match="priority must be one of"):
+        services.set_priority(priority="urgent", **changes)
+
+
+def test_the_priority_of_a_paused_task_is_changed_and_of_one_that_ended_is_not(ada):
+    kept, gone = submit_at_noon("a"), submit_at_noon("a")
+    for task in (kept, gone):
+        services.pause(task_id=task.pk, actor=ACTOR, now=NOON)
+    out = io.StringIO()
+    call_command("task_priority", kept.pk, "low", reason="later", stdout=out)
+    assert Task.objects.get(pk=kept.pk).priority == "low"
+    assert "The priority of the task" in out.getvalue()
+    assert AuditEntry.objects.get(action="task.set_priority").actor_kind == "command_line"
+    services.cancel(task_id=gone.pk, actor=ACTOR, now=NOON)
+    for missing, says in ((gone.pk, "cancelled"), (10**6, "not exist")):
+        with pytest.raises(CommandError, match=says):
+            call_command("task_priority", missing, "high", reason="now")
+
+
+def test_priorities_that_are_changed_while_workers_claim_lose_nothing(ada, at_once):
+    tasks = [submit_at_noon("a", "b", "c", "d", max_concurrent=1) for _ in range(3)]
+
+    def change_or_claim(number):
+        task = tasks[number % 3]
+        for priority in ("critical", "low"):
+            services.claim(worker=f"w{number}", most=1, now=NOON)
+            services.set_priority(task_id=task.pk, priority=priority, actor=ACTOR, now=NOON)
+
+    at_once(change_or_claim, times=6)
+    assert {task.priority for task in Task.objects.all()} == {"low"}
+    assert Attempt.objects.count() == 3
+    assert_tasks_balance()
 
 
 def test_the_only_one_is_not_alerted_when_it_waits_shortly(ada):
