@@ -58,16 +58,19 @@ def main() -> None:
 
 
 def turn(wanted: int, clock: Callable[[], datetime]) -> None:
-    """Propose something and carry it on, ask for money back, then carry on what is due."""
+    """Propose something and carry it on, ask for money back, then carry on what is due.
+
+    Programs are killed in the middle, so what comes last is rare.
+    """
     for _ in range(PROPOSED_AT_ONCE if wanted < MANY else PROPOSED_AT_ONCE_OF_MANY):
         if Purchase.objects.count() < wanted:
             for purchase in propose(clock()):
                 carry_on(purchase.pk, clock)
-    for purchase_id in treasury.claim_purchases(now=clock()):
-        carry_on(purchase_id, clock)
-    ask_back(clock())
+            ask_back(clock())
     for refund_id in due_refunds(now=clock()):
         carry_on_refund(refund_id, clock)
+    for purchase_id in treasury.claim_purchases(now=clock()):
+        carry_on(purchase_id, clock)
 
 
 def ask_back(now: datetime) -> None:

@@ -210,7 +210,7 @@ def confirm_some(vendor):
 
 def give_some_back(vendor):
     """The vendor gives money back that nobody has asked for."""
-    if random.random() > 0.1:
+    if random.random() > 0.02:
         return
     payment = random.choice(vendor.vendor.payments("") or [None])
     if payment and payment["credited"] and payment["status"] == "succeeded":
