@@ -133,6 +133,15 @@ def _book_fee(row: Difference, asked: dict[str, Any], actor: Actor, now: datetim
     return "The fee is booked and matched with the line."
 
 
+def _book_own(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.book_difference_as_own_transfer(row.pk, reason=asked["reason"], actor=actor, now=now)
+    return "The own transfer is booked and matched with the line."
+
+
+def _can_be_own(row: Difference) -> bool:
+    return bool(row.line_id) and row.own_transfer_id is None and bool(row.theirs)
+
+
 def _can_be_a_fee(row: Difference) -> bool:
     return bool(row.line_id) and row.own_transfer_id is None and row.theirs < 0
 
@@ -208,6 +217,17 @@ DIFFERENCE_ACTS = [
         form=ActForm,
         applies=lambda row: _is_open(row) and _can_be_a_fee(row),
         perform=_book_fee,
+    ),
+    Act(
+        name="own",
+        button="Book as an own transfer",
+        about="The money went to another account of the organisation, such as a payout of Stripe "
+        "to the bank, or came from one, also if the payout failed. Until a line of the other "
+        "account is booked, too, it is in transit. No more can arrive than has left.",
+        permission=_RECONCILE,
+        form=ActForm,
+        applies=lambda row: _is_open(row) and _can_be_own(row),
+        perform=_book_own,
     ),
     Act(
         name="accept",

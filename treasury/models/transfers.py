@@ -24,6 +24,7 @@ class TransferKind(models.TextChoices):
     FEE = "fee", "a fee of a rail"
     SERVICE = "service", "an agent pays a service"
     EXCHANGE = "exchange", "one side of an exchange of currencies"
+    OWN = "own", "money moves between the organisation's own accounts"
     ROUNDING = "rounding", "what rounding leaves"
     REVERSAL = "reversal", "money comes back"
     ADJUSTMENT = "adjustment", "a person corrects the ledger"

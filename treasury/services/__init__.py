@@ -28,6 +28,7 @@ from treasury.services.fill_rail import fill_rail
 from treasury.services.import_rail_statement import RailStatementFile, import_rail_statement
 from treasury.services.import_report import ReportFile, import_report
 from treasury.services.match_rail_statements import match_rail_statements
+from treasury.services.own_transfers import book_difference_as_own_transfer
 from treasury.services.payees import PayeeTerms, propose_payee, retire_payee
 from treasury.services.pending import (
     begin_pending,
@@ -104,6 +105,7 @@ __all__ = [
     "ask_refund",
     "begin_pending",
     "book_difference_as_fee",
+    "book_difference_as_own_transfer",
     "buy_credit",
     "cancel_purchase",
     "cancel_refund",
