@@ -74,6 +74,8 @@ def _whole_words(words: tuple[str, ...]) -> re.Pattern[str]:
 
 
 _PATTERNS = tuple((trait, _whole_words(trait.words)) for trait in TRAITS)
+# Of each byte of Latin-1, whether it is white space or a letter.
+_LETTERS = bytes(ord(" " if chr(byte).isspace() else "x") for byte in range(256))
 _ONE_CHARACTER_WORDS = re.compile(
     "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]"
 )
@@ -117,15 +119,20 @@ def estimate(text: str) -> Estimate:
 
 def count_words(text: str) -> int:
     """Count what stands between white space, and every Chinese or Japanese character as one."""
-    if text.isascii():
-        return len(text.split())
-    rest, characters = _ONE_CHARACTER_WORDS.subn(" ", text)
+    try:
+        return _runs(text.encode("latin-1"))
+    except UnicodeEncodeError:
+        rest, characters = _ONE_CHARACTER_WORDS.subn(" ", text)
+    if not characters:
+        return len(rest.split())
     # What is left of 「你好。」 without its characters is punctuation, no word.
-    return characters + sum(1 for word in rest.split() if not _is_stray(word, characters))
+    return characters + sum(1 for word in rest.split() if any(map(str.isalnum, word)))
 
 
-def _is_stray(word: str, characters: int) -> bool:
-    return bool(characters) and not any(letter.isalnum() for letter in word)
+def _runs(text: bytes) -> int:
+    """How many words the text has: without a list of them, which takes five times as long."""
+    letters = text.translate(_LETTERS)
+    return letters.count(b" x") + letters.startswith(b"x")
 
 
 def _traits_of(text: str) -> list[Trait]:

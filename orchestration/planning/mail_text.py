@@ -9,13 +9,13 @@ _HEAD_LINE = re.compile(
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
-    r"^[ \t]*+-{0,20}+[ ]?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|"
+    r"\n[ \t]*+-{0,20}+[ ]?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|"
     r"anfang der weitergeleiteten nachricht|mensaje reenviado|message transféré|转发的邮件|"
     r"転送されたメッセージ)[ ]?:?-{0,20}+[ \t]*+$",
     re.IGNORECASE | re.MULTILINE,
 )
 _REPLY = re.compile(
-    r"^(?:[ \t]*+-{2,20}+[ ]?(?:original message|original appointment|ursprüngliche nachricht|"
+    r"\n(?:[ \t]*+-{2,20}+[ ]?(?:original message|original appointment|ursprüngliche nachricht|"
     r"mensaje original|message d'origine|message d’origine|原始邮件|元のメッセージ)"
     r"[ ]?-{2,20}+[ \t]*+"
     r"|_{20,}+[ \t]*+"
@@ -54,14 +54,21 @@ def body_of_mail(text: str) -> str:
     Text that is no mail is returned as it is.
     """
     text = _without_head(text)
-    if forwarded := _FORWARDED.search(text):
-        before, below = text[: forwarded.start()], text[forwarded.end() :]
+    if forwarded := _first_line(_FORWARDED, text):
+        before, below = text[: forwarded[0]], text[forwarded[1] :]
         text = f"{_without_signature(before)}\n{_without_head(below)}"
-    if reply := _REPLY.search(text):
-        before, below = _without_signature(text[: reply.start()]), text[reply.end() :]
+    if reply := _first_line(_REPLY, text):
+        before, below = _without_signature(text[: reply[0]]), text[reply[1] :]
         # A mail without words of its own stands for the one below it.
         text = before if before.strip() else _own_words(below)
     return _without_signature(text)
+
+
+def _first_line(line: re.Pattern[str], text: str) -> tuple[int, int] | None:
+    """Where the first such line begins and ends. Its pattern begins with a line feed, so that `re`
+    looks at nothing else in a line."""
+    found = line.search(f"\n{text}")
+    return (found.start(), found.end() - 1) if found else None
 
 
 def _own_words(text: str) -> str:
@@ -87,7 +94,7 @@ def _without_head(text: str) -> str:
 
 
 def _without_signature(text: str) -> str:
-    signature = _SIGNATURE.search(text)
+    signature = _SIGNATURE.search(text) if "--" in text else None
     if signature and text[: signature.start()].strip():
         text = text[: signature.start()]
     for match in list(_CLOSING.finditer(text, max(len(text) - 1_000, 0)))[-1:]:

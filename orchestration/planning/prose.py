@@ -17,6 +17,10 @@ _LOOK_BACK = 60
 _SENTENCE_MAX = 200
 _LINE_SHORT = 50
 _RUN_ON_MAX = 1_000
+# So much is read first: mostly it has as many parts as there may be. More words than this are in no
+# match, so what follows them changes nothing before them.
+_HEAD = 50_000
+_WORDS_OF_ONE = 200
 # After so many keywords, the rest of the text is not searched.
 _READ_MAX = 5_000
 _PUNCTUATION = r",;:.!?…&>→|\-–—"
@@ -70,6 +74,16 @@ class Beginning:
 
 def beginnings(text: str, *, most: int) -> list[Beginning]:
     """The first `most` places in `text` where parts begin, in time linear in its length."""
+    head = text[:_HEAD]
+    # Letters get the same lower case in both.
+    if len(head) < len(text) and ("İ" in head) == ("İ" in text):
+        found = _beginnings(head, most)
+        if len(found) >= most and len(head[found[-1].ends_before :].split()) > _WORDS_OF_ONE:
+            return found
+    return _beginnings(text, most)
+
+
+def _beginnings(text: str, most: int) -> list[Beginning]:
     reader = _Reader("\n" + _lower_same_length(text), "\n" + text)
     found: list[Beginning] = []
     for match in islice(_CANDIDATE.finditer(reader.lowered), _READ_MAX):

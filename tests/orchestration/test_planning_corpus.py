@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.planning import keyword_plan
+from orchestration.planning import keyword_plan, prose
 
 _FILES = sorted((Path(__file__).parent / "data").glob("descriptions_*.txt"))
 
@@ -36,3 +36,16 @@ def test_the_parts_are_those_a_person_would_write_down(text, expected):
         assert words in description
         others = [other for at, other in enumerate(found) if at != index]
         assert not any(words in other for other in others)
+
+
+@pytest.mark.parametrize("head", [40, 150, 400])
+def test_where_parts_begin_does_not_depend_on_how_much_is_read_first(monkeypatch, head):
+    texts = [each.values[0] for each in CORPUS]
+    texts.append("\n".join(texts))
+    monkeypatch.setattr(prose, "_WORDS_OF_ONE", 20)
+    for text in texts:
+        for most in (1, 2, 5, 50):
+            monkeypatch.setattr(prose, "_HEAD", head)
+            found = prose.beginnings(text, most=most)
+            monkeypatch.setattr(prose, "_HEAD", len(text))
+            assert found == prose.beginnings(text, most=most)

@@ -187,3 +187,20 @@ def test_a_file_of_another_type_is_refused(content_type):
     with pytest.raises(prediction.UnsupportedTextType) as refusal:
         prediction.check_content_type(content_type)
     assert refusal.value.supported == ["text/plain", "text/markdown"]
+
+
+spaces = st.sampled_from(" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0\u2003\u2028\u3000")
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "ü", "ß-", "«", "你", "。", "é", "カ", "न"]) | spaces, max_size=12
+    )
+)
+def test_words_are_what_stands_between_white_space(pieces):
+    text = "".join(pieces)
+    one = "你カ"
+    rest = "".join(" " if character in one else character for character in text)
+    characters = sum(character in one for character in text)
+    words = [word for word in rest.split() if not characters or any(map(str.isalnum, word))]
+    assert prediction.count_words(text) == characters + len(words)
