@@ -1,9 +1,10 @@
 """Where the spend of a month or another period lands: the run rate with the shape of the week, and
 a band.
 
-Pure functions. A day is expected to cost the level of the last four weeks times the weight of its
-weekday. The band is of draws from what such expectations missed by in the past four weeks, four of
-five of them: it is as wide as spend is irregular.
+Pure functions. A day is expected to cost the level of the last four weeks, or of the last one where
+that has forecast better lately, times the weight of its weekday. The band is of draws from what
+such expectations missed by in the past four weeks, four of five of them: it is as wide as spend is
+irregular.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,13 +19,19 @@ import numpy as np
 from keys.books.queries.pages import Meter
 from keys.models import Period
 from prediction.run_rate.draws import SHARES, draws
-from prediction.run_rate.pace import Floats
+from prediction.run_rate.pace import Floats, days_alike, drawn_out
 
 # Complete days from the first spend on, before an expectation means something: two of each weekday.
 DAYS_MIN = 14
 # How far an expectation looks back: for the weight of a weekday, and for the level.
 HISTORY_DAYS = 56
-_LEVEL_DAYS = 28
+_LEVEL_DAYS, _WEEK_DAYS = 28, 7
+# A level of one week is of a quarter of the days, so it has to be better by more than chance.
+_CLEARLY_LESS = 0.8
+# It is judged by the forecasts that it would have made on so many days, of so many days ahead.
+_JUDGED_DAYS, _JUDGED_AHEAD = 10, 3
+# A week with usage on fewer days has no level.
+_USED_DAYS_MIN = 3
 _DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _ZERO, _ONE = Decimal(0), Decimal(1)
@@ -61,8 +68,13 @@ def landing(
     history = complete_days(spent, today)
     if len(history) < DAYS_MIN:
         return None
-    weights, recent = _weights(history), list(history.items())[-_LEVEL_DAYS:]
-    level = _mean([cost for _, cost in recent])
+    weights = _weights(history)
+    by_weekday = [float(weight) for weight in weights]
+    shape = np.array([by_weekday[day.weekday()] for day in history])
+    ahead = (last_day - today).days + 1
+    costs = np.array([float(cost) for cost in history.values()])
+    level_days = _better_level(costs, shape, ahead)
+    level = _mean([*history.values()][-level_days:])
     rest = {
         day: level * weights[day.weekday()] * parts.get(day, _ONE)
         for day in _days(today, last_day + _DAY)
@@ -73,12 +85,12 @@ def landing(
         month = _days(today.replace(day=1), today + _DAY)
         so_far = sum((spent.get(day, _ZERO) for day in month), _ZERO)
     cost = so_far + sum(rest.values(), _ZERO)
-    misses = [cost - level * weights[day.weekday()] for day, cost in recent]
     # The weights know the days that they are judged by: what is to come is missed by more.
     weeks = max(len(history) / 7, 2.0)
     less, more = _band(
-        np.array(misses, float) * ((weeks + 1) / (weeks - 1)) ** 0.5,
+        _misses(costs, shape, level_days) * ((weeks + 1) / (weeks - 1)) ** 0.5,
         np.array([parts.get(day, _ONE) for day in rest], float),
+        level_days,
     )
     return Landing(cost, max(cost + less, so_far), cost + more, rest)
 
@@ -142,18 +154,58 @@ def _weights(history: Mapping[date, Decimal]) -> list[Decimal]:
     mean = _mean([*history.values()])
     if not mean:
         return [Decimal(1)] * 7
-    return [
-        _mean([cost for day, cost in history.items() if day.weekday() == weekday]) / mean
-        for weekday in range(7)
+    of_weekdays: list[list[Decimal]] = [[] for _ in range(7)]
+    for day, cost in history.items():
+        of_weekdays[day.weekday()].append(cost)
+    return [_mean(costs) / mean for costs in of_weekdays]
+
+
+def _better_level(costs: Floats, shape: Floats, ahead: int) -> int:
+    """How many of the last days the level is of: four weeks, or the last one where that would have
+    missed the next three days of late by clearly less, as it does after a change.
+
+    `shape`: the weight of each day.
+    """
+    ahead = min(ahead, _JUDGED_AHEAD)
+    until = costs.size - ahead + 1
+    origins = np.arange(max(DAYS_MIN, until - _JUDGED_DAYS), until)
+    if np.count_nonzero(costs[-_WEEK_DAYS:]) < _USED_DAYS_MIN:
+        return _LEVEL_DAYS
+    cost, weight = (np.concatenate([[0.0], np.cumsum(each)]) for each in (costs, shape))
+    came, expected = (each[origins + ahead] - each[origins] for each in (cost, weight))
+    missed = [
+        np.abs(came - (cost[origins] - cost[origins - days]) / days * expected).sum()
+        for days in (np.minimum(origins, _LEVEL_DAYS), np.full_like(origins, _WEEK_DAYS))
     ]
+    return _WEEK_DAYS if missed[1] < _CLEARLY_LESS * missed[0] else _LEVEL_DAYS
 
 
-def _band(missed: Floats, ahead: Floats) -> tuple[Decimal, Decimal]:
+def _misses(costs: Floats, shape: Floats, level_days: int) -> Floats:
+    """By how much the days of the last four weeks were missed: by the level of all of them, or of
+    the week before each. Their mean is 0: a level is not known to be too low or too high."""
+    if level_days == _LEVEL_DAYS:
+        recent = costs[-_LEVEL_DAYS:]
+        return np.asarray(recent - recent.mean() * shape[-_LEVEL_DAYS:])
+    sums = np.concatenate([[0.0], np.cumsum(costs)])
+    days = np.arange(max(costs.size - _LEVEL_DAYS, _WEEK_DAYS), costs.size)
+    levels = (sums[days] - sums[days - _WEEK_DAYS]) / _WEEK_DAYS
+    missed = costs[days] - levels * shape[days]
+    return np.asarray(missed - missed.mean())
+
+
+def _band(missed: Floats, ahead: Floats, level_days: int) -> tuple[Decimal, Decimal]:
     """By how much less and more the days ahead may cost, of which the parts `ahead` are to come:
-    past misses are drawn for them, and for the level that all of them stand on."""
+    past misses are drawn for them, and for the level of so many days that all of them stand on.
+
+    Days that are like the one before them are fewer than they seem, and the ends of few are drawn
+    out as Student's law has it.
+    """
+    alike = days_alike(missed)
     of_days = missed[draws(missed.size, ahead.size)] @ ahead
-    of_level = missed[draws(missed.size, missed.size, seed=1)].mean(axis=1) * ahead.sum()
-    low, _, high = np.quantile(of_days + of_level, SHARES)
+    level = draws(missed.size, min(level_days, missed.size), seed=1)
+    of_level = missed[level].mean(axis=1) * ahead.sum()
+    wider = alike**0.5 * drawn_out(missed.size / alike)
+    low, _, high = np.quantile(of_days + of_level, SHARES) * wider
     return Decimal(min(float(low), 0.0)), Decimal(max(float(high), 0.0))
 
 

@@ -141,7 +141,7 @@ class _Past:
         missed = self._missed(hours)
         by_class = "hour_class" in missed and missed["hour_class"] <= missed["last_hour"]
         method: Method = "hour_class" if by_class else "last_hour"
-        alike = _days_alike(self._shares(method, _DAY_HOURS))
+        alike = days_alike(self._shares(method, _DAY_HOURS))
         ends = [self._ends(method, each, alike) for each in (_DAY_HOURS, _LONG_HOURS)]
         low, mid, high = ([round(float(each), 6) for each in row] for row in np.array(ends).T)
         return Outlook(method, missed, low, mid, high)
@@ -157,7 +157,7 @@ class _Past:
             return self._ends(method, _DAY_HOURS, alike)
         ends = np.quantile(shares, SHARES, method="weibull")
         stretches = shares.size / (hours / _DAY_HOURS + alike - 1)
-        return np.asarray(ends[1] + (ends - ends[1]) * _drawn_out(stretches))
+        return np.asarray(ends[1] + (ends - ends[1]) * drawn_out(stretches))
 
     def _missed(self, hours: int) -> dict[str, float]:
         """The mean miss of each forecaster, as a part of a usual day and per day ahead."""
@@ -197,7 +197,7 @@ class _Past:
         return np.asarray(more / np.maximum(expected, least))
 
 
-def _days_alike(shares: Floats) -> float:
+def days_alike(shares: Floats) -> float:
     """How many days in a row count as one: 1 if a day says nothing of the next one."""
     if shares.size < _ORDER_DAYS_MIN or not (spread := shares.std()):
         return 1.0
@@ -208,7 +208,7 @@ def _days_alike(shares: Floats) -> float:
     return (1 + follows) / (1 - follows)
 
 
-def _drawn_out(stretches: float) -> float:
+def drawn_out(stretches: float) -> float:
     """By how much an interval of a few stretches is wider than one of many: the 90th percentile of
     Student's law for one stretch more, in units of a normal law's."""
     free = max(stretches - 1, _FREE_MIN)

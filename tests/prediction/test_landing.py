@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from prediction.run_rate.landing import landing, landing_of_meter
@@ -147,3 +148,41 @@ def test_the_band_of_a_day_narrows_as_it_passes():
         return found.high - found.cost
 
     assert width(0) > width(12) > width(23) > 0
+
+
+def random_days(seed, change=1.0, changed=12):
+    """Eight weeks with weekends and chance, and what the twelve days from today on cost; the last
+    `changed` days and those to come cost `change` times as much."""
+    dice = np.random.default_rng(seed)
+    days = [TODAY + number * DAY for number in range(-56, 12)]
+    cost = [
+        weekly(day) * dice.lognormal(0, 0.3) * (change if (TODAY - day).days <= changed else 1)
+        for day in days
+    ]
+    known = {day: Decimal(f"{each:.2f}") for day, each in zip(days[:56], cost, strict=False)}
+    return known, sum(cost[56:])
+
+
+def rest_of(seed, **changes):
+    """The low end, the middle and the high end of what is still to come, and what came."""
+    known, came = random_days(seed, **changes)
+    found = landing(known, today=TODAY, last_day=LAST - DAY, so_far=Decimal(0))
+    return float(found.low), float(found.cost), float(found.high), came
+
+
+def test_after_a_change_the_last_week_decides_the_level():
+    for change in (0.25, 4.0):
+        ends = [rest_of(seed, change=change) for seed in range(40)]
+        assert np.median([cost / came for _, cost, _, came in ends]) == pytest.approx(1, abs=0.1)
+    # For chance alone, four weeks go on to decide.
+    known, _ = random_days(3)
+    weeks = sum(known[TODAY - number * DAY] for number in range(1, 29)) / 28
+    found = landing(known, today=TODAY, last_day=TODAY + 6 * DAY, so_far=Decimal(0))
+    assert found.cost == pytest.approx(7 * weeks, rel=Decimal("1e-9"))
+
+
+@pytest.mark.parametrize(("change", "least", "most"), [(1.0, 0.78, 0.92), (3.0, 0.8, 1.0)])
+def test_four_of_five_months_land_within_the_band(change, least, most):
+    ends = [rest_of(seed, change=change) for seed in range(200)]
+    covered = np.mean([low <= came <= high for low, _, high, came in ends])
+    assert least <= covered <= most
