@@ -12,7 +12,7 @@ from keys import services as keys
 from keys.limits.limit_names import LIMIT_NAMES
 from keys.models import Period
 from keys.refusals import WrongValue
-from keys.supply.pricing import Rates
+from keys.supply.pricing import Rates, doubt
 
 COLUMNS = (
     "key_id",
@@ -64,8 +64,6 @@ _NOTES = {"note", "notes", "comment", "comments", "description", "owner"}
 _TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"", "0", "false", "no", "n", "off"}
 NO_LIMIT = "none"
 _COSTS = ("input_cost", "output_cost")
-# US dollars per 1,000 tokens; the dearest public price of 2026 is 0.6.
-_DEAREST = Decimal(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,17 +168,13 @@ def _rates(values: Mapping[str, str]) -> Rates | None:
     if not all(costs):
         raise WrongValue("Give input_cost and output_cost, or neither.", field="input_cost")
     per_1k = [_number(text, name) for text, name in zip(costs, _COSTS, strict=True)]
-    for cost, name in zip(per_1k, _COSTS, strict=True):
-        if cost > _DEAREST:
-            raise WrongValue(
-                f"{name} is {cost:f} US dollars per 1,000 tokens, above all known prices. Is it "
-                "the price of a million tokens? Divide it by 1,000.",
-                field=name,
-            )
     try:
-        return Rates(input=per_1k[0], output=per_1k[1])
+        rates = Rates(input=per_1k[0], output=per_1k[1])
     except ValueError as error:
         raise WrongValue(str(error), field="input_cost") from None
+    if question := doubt(rates):
+        raise WrongValue(question, field="input_cost")
+    return rates
 
 
 def _number(text: str, name: str) -> Decimal:

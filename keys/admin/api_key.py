@@ -143,6 +143,7 @@ class ApiKeyAdmin(KeyPlaces, LimitedAdmin):
                     "passed_fields",
                     "input_rate",
                     "output_rate",
+                    "cost_is_meant",
                 )
             },
         ),

@@ -12,6 +12,7 @@ from unfold.widgets import (
 
 from keys.admin.base_urls import BaseUrlForm
 from keys.admin.limits import AddForm, ReasonedForm
+from keys.admin.meant_costs import ask_about, meant_field
 from keys.models import ApiKey
 from keys.patterns import is_pattern
 from keys.services import KeyTerms
@@ -102,6 +103,7 @@ class AddKeyForm(BaseUrlForm, AddForm):
     )
     input_rate = _rate("Cost of input")
     output_rate = _rate("Cost of output")
+    cost_is_meant = meant_field()
 
     class Meta:
         model = ApiKey
@@ -132,6 +134,8 @@ class AddKeyForm(BaseUrlForm, AddForm):
             self.add_error("input_rate", "Enter both costs, or leave both empty.")
         elif None in rates and {"provider", "model"} <= values.keys() and not self._is_priced():
             self.add_error("input_rate", _NO_PRICE)
+        elif rates.count(None) == 0 and (entered := self._rates()):
+            ask_about(self, "input_rate", [entered])
         for name in values.get("serves") or ():
             if "provider" in values and not is_pattern(name) and not self._is_priced(name):
                 self.add_error("serves", _NO_PRICE_OF.format(model=name))

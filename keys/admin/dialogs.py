@@ -18,6 +18,7 @@ from unfold.widgets import (
 
 from common.admin import widgets
 from common.admin.dialogs import reason_field
+from keys.admin.meant_costs import ask_about, meant_field
 from keys.models import AgentToken, ApiKey
 from keys.supply.pricing import NO_FEES, RATE_NAMES, Rates
 from security.models import Approval
@@ -77,7 +78,15 @@ class RatesForm(BaseDialogForm):
         help_text="US dollars per 1,000 web searches by the provider. Leave it empty if it is not "
         "known: then calls cannot use them.",
     )
+    cost_is_meant = meant_field()
     reason = reason_field()
+
+    def clean(self) -> dict[str, Any]:
+        """Ask about costs above all known prices."""
+        super().clean()
+        if not self.errors:
+            ask_about(self, "input", [self.rates])
+        return self.cleaned_data
 
     @property
     def rates(self) -> Rates:
@@ -97,6 +106,7 @@ class ModelsForm(BaseDialogForm):
         "of the provider that have a price. After a name you can write what 1,000 tokens of input "
         "and of output cost in US dollars: my-model 0.001 0.002.",
     )
+    cost_is_meant = meant_field()
     reason = reason_field()
 
     def __init__(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> None:
@@ -127,6 +137,13 @@ class ModelsForm(BaseDialogForm):
                     f"Write a model, or a model and two costs, instead of: {' '.join(line)}"
                 )
         return text
+
+    def clean(self) -> dict[str, Any]:
+        """Ask about costs above all known prices."""
+        super().clean()
+        if not self.errors:
+            ask_about(self, "serves", self.rates.values())
+        return self.cleaned_data
 
     def _lines(self) -> list[list[str]]:
         return [line.split() for line in self.cleaned_data["serves"].splitlines() if line.strip()]

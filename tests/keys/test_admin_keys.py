@@ -212,6 +212,7 @@ def test_a_key_is_added_with_its_limit_and_its_secret_is_never_shown(staff, nvid
         ({"new_secret": ""}, "required"),
         ({"input_rate": "", "output_rate": ""}, "Enter what its tokens cost"),
         ({"input_rate": ""}, "Enter both costs, or leave both empty"),
+        ({"input_rate": "3"}, "Input costs 3 US dollars per 1,000 tokens, above all known prices"),
     ],
 )
 def test_a_wrong_new_key_is_refused_without_showing_its_secret(staff, nvidia, change, words):
@@ -256,6 +257,23 @@ def test_the_cost_of_a_key_is_set(staff):
     staff.post(page("apikey_set_cost", "nvidia-1"), asked)
     price = ApiKey.objects.get().price
     assert (price.input, price.cached, price.output, price.source) == (0.5, 0.5, 1, "grace")
+
+
+def test_costs_above_all_known_prices_are_taken_only_if_they_are_meant(staff, nvidia):
+    meant = {"cost_is_meant": "on"}
+    staff.post(page("apikey_add"), new_key(input_rate="2", output_rate="9") | meant)
+    assert ApiKey.objects.get().price.output == 9
+    key, reason = "nvidia-7", {"reason": "new contract"}
+    served = {"serves": "model-2 2.5 10"}
+    for name, asked in (("set_cost", {"input": "0.5", "output": "15"}), ("set_models", served)):
+        asked |= CONFIRMED | reason
+        before = AuditEntry.objects.count()
+        answer = staff.post(page(f"apikey_{name}", key), asked)
+        assert "above all known prices" in answer.content.decode()
+        assert AuditEntry.objects.count() == before
+        staff.post(page(f"apikey_{name}", key), asked | meant)
+        assert AuditEntry.objects.count() > before
+    assert ApiKey.objects.get().price.output == 15
 
 
 def test_a_secret_that_cannot_be_unsealed_is_shown_red(staff):

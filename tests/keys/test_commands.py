@@ -62,6 +62,8 @@ def add(slug, *args, secret=CANARY, monkeypatch):
 
 FREE = ["--input-cost", "0", "--output-cost", "0"]
 NVIDIA = ["--provider", "nvidia", "--model", "llama", *FREE]
+# The prices of a million tokens.
+DEAR = [*NVIDIA[:4], "--input-cost", "3", "--output-cost", "15"]
 
 
 def test_add_key_reads_the_secret_from_standard_input_and_prints_it_nowhere(monkeypatch):
@@ -100,12 +102,18 @@ def test_add_key_lets_fields_of_requests_pass(monkeypatch):
         (["--provider", "p", "--model", "m", "--tokens-per-day", "1"], "no price"),
         (NVIDIA, "--tokens-per-day"),
         ([*NVIDIA[:-2], "--tokens-per-day", "1"], "or neither"),
+        ([*DEAR, "--tokens-per-day", "1"], "above all known prices.* add --cost-is-meant"),
     ],
 )
 def test_add_key_with_something_wrong_says_what_and_adds_nothing(args, says, monkeypatch):
     with pytest.raises(CommandError, match=says):
         add("nvidia-1", *args, monkeypatch=monkeypatch)
     assert not ApiKey.objects.exists()
+
+
+def test_add_key_takes_dear_costs_that_are_meant(monkeypatch):
+    add("a", *DEAR, "--cost-is-meant", "--tokens-per-day", "1", monkeypatch=monkeypatch)
+    assert ApiKey.objects.get().price.output == 15
 
 
 def test_add_key_without_a_secret_or_twice_is_refused(monkeypatch):

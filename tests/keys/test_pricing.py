@@ -23,6 +23,7 @@ from keys.supply.pricing import (
     bundled,
     cost,
     default_rates,
+    doubt,
     rates_as_json,
     rates_from_json,
     served_rates,
@@ -335,6 +336,25 @@ def test_rates_come_back_from_json_as_they_were(rates):
     texts = [kind[name] for kind in each for name in RATE_NAMES]
     assert all(isinstance(text, str) and "E" not in text for text in texts)
     assert rates_from_json(json.loads(json.dumps(stored))) == rates
+
+
+@pytest.mark.parametrize(
+    ("rates", "says"),
+    [
+        ({"input": "3", "output": "15"}, "Input costs 3 US dollars per 1,000 tokens"),
+        ({"input": "0.15", "output": "600"}, "Output costs 600 US dollars"),
+        ({"input": "0.1", "output": "0.2", "cache_write": "3.75"}, "Cache write costs 3.75"),
+        ({"input": "0.1", "output": "0.2", "image_output": "30"}, "Image output costs 30"),
+        ({"input": "0.15", "output": "0.6"}, ""),
+        ({"input": "1", "output": "1"}, ""),
+        # Fees are per 1,000 requests and searches.
+        ({"input": "0", "output": "0", "request": "12", "web_search": "35"}, ""),
+    ],
+)
+def test_a_rate_above_all_known_prices_is_asked_about(rates, says):
+    said = doubt(Rates(**{name: Decimal(rate) for name, rate in rates.items()}))
+    assert said.startswith(says)
+    assert bool(said) == bool(says)
 
 
 def test_a_float_is_refused_as_a_rate():

@@ -14,7 +14,7 @@ from common.commands import refusals_as_command_errors
 from keys import services as keys
 from keys.limits.limit_names import LIMIT_NAMES
 from keys.models import Period
-from keys.supply.pricing import Rates
+from keys.supply.pricing import Rates, doubt
 from security.actor import Actor
 
 
@@ -108,6 +108,11 @@ class Command(BaseCommand):
         costs = "US dollars per 1,000 tokens. Without both costs, the price book applies."
         add("--input-cost", type=_amount, metavar="USD", help=costs)
         add("--output-cost", type=_amount, metavar="USD", help=costs)
+        add(
+            "--cost-is-meant",
+            action="store_true",
+            help="The costs are right, although they are above all known prices.",
+        )
         for name in LIMIT_NAMES:
             required = name == "tokens_per_day"
             limit = "The limit, or none." if required else "The limit. Without it, there is none."
@@ -181,9 +186,12 @@ def _rates(options: Mapping[str, Any]) -> Rates | None:
     if None in costs:
         raise CommandError("Give --input-cost and --output-cost, or neither.")
     try:
-        return Rates(input=costs[0], output=costs[1])
+        rates = Rates(input=costs[0], output=costs[1])
     except ValueError as error:
         raise CommandError(str(error)) from None
+    if (question := doubt(rates)) and not options["cost_is_meant"]:
+        raise CommandError(f"{question} If it is meant, add --cost-is-meant.")
+    return rates
 
 
 @sensitive_variables()

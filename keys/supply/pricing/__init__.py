@@ -6,7 +6,7 @@ a Price row and in state files. A cost is rounded once, to 9 places, half up; a 
 
 from keys.supply.pricing.bundled import bundled_provider_id, default_rates
 from keys.supply.pricing.costs import PricedPart, bound, cost, priced_parts
-from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant
+from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant, doubt
 from keys.supply.pricing.stored import (
     rates_as_json,
     rates_from_json,
@@ -29,6 +29,7 @@ __all__ = [
     "bundled_provider_id",
     "cost",
     "default_rates",
+    "doubt",
     "priced_parts",
     "rates_as_json",
     "rates_from_json",

@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 ZERO = Decimal(0)
+# US dollars per 1,000 tokens; the dearest public price of 2026 is 0.6.
+_DEAREST_KNOWN = Decimal(1)
 # The service tier of a request for which neither client nor provider says another.
 STANDARD = "standard"
 
@@ -155,3 +157,15 @@ def _check_order(tiers: tuple[Tier, ...]) -> None:
         raise ValueError("Sort the tiers by their numbers of tokens, all different and from 0 on.")
     if any(tier.rates.tiers for tier in tiers):
         raise ValueError("Remove the tiers of a tier: tiers cannot be nested.")
+
+
+def doubt(rates: Rates) -> str:
+    """A question about a rate above all known prices; empty without one."""
+    for name in RATE_NAMES:
+        if (rate := getattr(rates, name)) > _DEAREST_KNOWN:
+            return (
+                f"{name.replace('_', ' ').capitalize()} costs {rate:f} US dollars per 1,000 "
+                "tokens, above all known prices. Is it the price of a million tokens? Divide it "
+                "by 1,000."
+            )
+    return ""
