@@ -9,10 +9,23 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import (
+    DisallowedHost,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.core.signals import got_request_exception
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    JsonResponse,
+    UnreadablePostError,
+)
+from django.template.loader import render_to_string
 from django.urls import Resolver404
 from django.utils.html import format_html, format_html_join
 from django.views import defaults
@@ -212,6 +225,12 @@ STATUS: dict[type[Refusal], int] = {
     keys.Busy: 503,
 }
 RETRY_AFTER_SECONDS = 1
+# Without the name that was sent, nor those that are served.
+_WRONG_HOST = (
+    "Butler does not serve the host name of this request. Use the public address of Butler. An "
+    "operator adds further names to the setting BUTLER_ALLOWED_HOSTS; a proxy must pass on the "
+    "header Host."
+)
 
 # Errors of the web framework, by code: the status, and when it occurs.
 FRAMEWORK: dict[str, tuple[int, str]] = {
@@ -250,7 +269,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, RequestDataTooBig):
         return _code_response("body_too_large")
     if isinstance(error, SuspiciousOperation | UnreadablePostError):
-        return _code_response("malformed")
+        return _problem_response(problem("malformed", detail=_about_host(error)))
     if isinstance(error, PermissionDenied):
         return _code_response("scope_missing")
     return _bug_response(error, context)
@@ -384,7 +403,15 @@ def _rows() -> list[tuple[str, int, str, str]]:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """A request that reached no view, for example one with a wrong Host header (`handler400`)."""
-    return _api_problem(request, "malformed") or defaults.bad_request(request, exception)
+    says = _about_host(exception)
+    if answer := _api_problem(request, "malformed", detail=says):
+        return answer
+    return HttpResponseBadRequest(render_to_string("400.html", {"sentence": says}))
+
+
+def _about_host(error: Exception) -> str:
+    """What to do about a host name that Butler does not serve; empty for other errors."""
+    return _WRONG_HOST if isinstance(error, DisallowedHost) else ""
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -413,9 +440,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _api_problem(request, "internal_error") or defaults.server_error(request)
 
 
-def _api_problem(request: HttpRequest, code: str) -> HttpResponse | None:
+def _api_problem(request: HttpRequest, code: str, *, detail: str = "") -> HttpResponse | None:
     """The problem, if the request is to the API; the pages have error pages of their own."""
     if not request.path_info.startswith("/api/"):
         return None
-    body = problem(code)
+    body = problem(code, detail=detail)
     return JsonResponse(body, status=body["status"], content_type=MEDIA_TYPE)

@@ -159,7 +159,9 @@ def test_a_body_beyond_all_need_is_413(ada):
 
 def test_a_wrong_host_is_a_problem_too(client):
     response = client.get("/api/v1/me", headers={"Host": "evil.example"})
-    assert_problem(response, 400, "malformed")
+    said = assert_problem(response, 400, "malformed")
+    assert "BUTLER_ALLOWED_HOSTS" in said["detail"]
+    assert "evil" not in response.text
 
 
 def test_a_bug_is_500_logged_and_tells_nothing(ada, monkeypatch, caplog):

@@ -60,6 +60,18 @@ def test_nobody_keeps_the_answers_of_the_api(client, db, path):
     assert client.get(path)["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("host", ["evil.example", "[::1", "a b", "<b>.example", "testserver.evil"])
+def test_a_wrong_host_is_told_on_a_page_that_names_the_setting(client, host):
+    for path in ("/", "/admin/login/", "/nowhere"):
+        answer = client.get(path, headers={"Host": host})
+        assert answer.status_code == 400
+        assert "BUTLER_ALLOWED_HOSTS" in answer.content.decode()
+        assert host not in answer.content.decode()
+    unreadable = client.get("/?q=%00").content.decode()
+    assert "The request cannot be read" in unreadable
+    assert "BUTLER_ALLOWED_HOSTS" not in unreadable
+
+
 def test_a_wrong_host_fills_no_log(client, caplog):
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
     assert "Traceback" not in caplog.text
