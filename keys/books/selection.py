@@ -109,11 +109,11 @@ def choose(
     """
     known = list(candidates)
     able, lost = _split_candidates(
-        known, wire_formats=("", wire_format or ""), least_free=lambda _: free_min
+        known, wire_formats=("", wire_format or ""), least=lambda _: free_min
     )
     if not able:
         able, lost = _split_candidates(
-            known, wire_formats=("", wire_format or ""), least_free=partial(_least_free, free_min)
+            known, wire_formats=("", wire_format or ""), least=partial(least_free, free_min)
         )
     provider_expanded = False
     if provider is not None:
@@ -169,7 +169,7 @@ def _split_candidates(
     known: list[Candidate],
     *,
     wire_formats: tuple[str, str],
-    least_free: Callable[[Candidate], int],
+    least: Callable[[Candidate], int],
 ) -> tuple[list[Candidate], list[Verdict]]:
     """Split the keys into candidates and verdicts on the others."""
     any_format = not any(wire_formats)
@@ -184,14 +184,14 @@ def _split_candidates(
             lost.append((c.slug, c.excluded, c.provider))
         elif not any_format and c.wire_format not in wire_formats:
             lost.append((c.slug, "other_wire_format", c.wire_format))
-        elif not c.has_more_than(least_free(c)):
+        elif not c.has_more_than(least(c)):
             lost.append((c.slug, "too_little_free", str(c.capacity)))
         else:
             able.append(c)
     return able, lost
 
 
-def _least_free(free_min: int, candidate: Candidate) -> int:
+def least_free(free_min: int, candidate: Candidate) -> int:
     """A tenth of what the limits of the key allow in all, if that is less than `free_min`."""
     return free_min if candidate.size is None else min(free_min, candidate.size // 10)
 

@@ -128,8 +128,13 @@ def test_a_key_with_small_limits_is_lent_until_little_is_left(people, limits, to
     for terms in limits:
         limit(key, terms["amount"], unit=terms["unit"], period=terms["period"])
     assert allocate(tokens=tokens).api_key_id == "small-1"
-    with pytest.raises(NoKeyCapacity):
+    with pytest.raises(NoKeyCapacity) as refusal:
         allocate(tokens=tokens)
+    # The windows that have no room, by their amounts: 0.015 USD are the dearest 1,000 tokens.
+    needed = {"tokens": tokens, "usd": Decimal(tokens) * 15 / 10**6}
+    assert [(w.scope, w.needed) for w in refusal.value.windows] == [
+        ("key:small-1", needed[limits[0]["unit"]])
+    ]
     assert_books_balance()
 
 

@@ -223,12 +223,15 @@ def _no_key_capacity(
     request: AllocationRequest,
     now: datetime,
 ) -> NoKeyCapacity:
-    preferred = [key for key in known if request.provider in (None, key.provider)]
+    looked_at = [key for key in known if request.provider in (None, key.provider)] or known
+    # A key must have more than this minimum free to be a candidate.
+    free_min = settings.CANDIDATE_FREE_TOKENS_MIN
+    least = max((selection.least_free(free_min, key) for key in looked_at), default=0)
+    tokens = max(request.tokens, least + 1)
     windows = lacking_windows(
-        scopes=[f"key:{key.slug}" for key in preferred or known],
-        # A key must have more than this minimum free to be a candidate.
-        tokens=max(request.tokens, settings.CANDIDATE_FREE_TOKENS_MIN + 1),
-        cost=Decimal(0),
+        scopes=[f"key:{key.slug}" for key in looked_at],
+        tokens=tokens,
+        cost=_least_cost(looked_at, tokens),
         now=now,
     )
     return NoKeyCapacity(
@@ -239,6 +242,15 @@ def _no_key_capacity(
         ],
         next_reset=next_reset(windows),
     )
+
+
+def _least_cost(keys: list[selection.Candidate], tokens: int) -> Decimal:
+    """What the tokens may cost on the cheapest of the keys that can be chosen."""
+    able = [key for key in keys if key.serves and key.status == selection.ACTIVE]
+    if not able:
+        return Decimal(0)
+    cheapest = min(able, key=attrgetter("cost"))
+    return pricing.bound(price_of(cheapest.price_id).rates, tokens)
 
 
 def next_reset(windows: list[LackingWindow]) -> datetime | None:
