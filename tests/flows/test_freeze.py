@@ -19,7 +19,11 @@ from tests.gateway.sandbox import running_sandbox
 from tests.gateway.server import lend, read_all, supply
 from tests.threads import wait_until
 
-pytestmark = [pytest.mark.xdist_group("races"), pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.xdist_group("races"),
+    pytest.mark.django_db(transaction=True),
+]
 STREAMS = int(os.environ.get("BUTLER_STREAMS", "30"))
 
 

@@ -575,6 +575,7 @@ def test_a_child_ends_with_the_worker_that_is_killed(settings, start):
     assert have_ended(asyncio.run(killed()))
 
 
+@pytest.mark.slow
 def test_a_hundred_at_once_are_heard(configure_command):
     configure_command("cat; sleep 0.3")
 

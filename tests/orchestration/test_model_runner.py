@@ -327,6 +327,7 @@ def test_a_gateway_that_starts_later_is_waited_for(web, sandbox):
     assert len(sandbox.log()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill_all", "terminate"])
 def test_a_call_in_flight_when_the_gateway_goes_away_is_made_once(web, sandbox, how):
     web.start()
