@@ -72,6 +72,7 @@ JOBS = (
     Job("treasury.jobs.read_events", 1, seconds_max=600),
     Job("treasury.jobs.carry_on_collections", 1, seconds_max=600),
     Job("treasury.jobs.carry_on_refunds", 1, seconds_max=600),
+    Job("treasury.jobs.carry_on_payouts", 1, seconds_max=600),
     Job("reports.jobs.delete_expired_exports", 60),
     Job("reports.jobs.find_savings", 1440, seconds_max=1_200),
     Job("reports.jobs.evaluate_experiments", 60, seconds_max=1_200),

@@ -95,6 +95,7 @@ links.register(
         "rail": Page("dashboard:rail"),
         "collection": Page("dashboard:collection"),
         "refund": Page("dashboard:refund"),
+        "payout": Page("dashboard:payout"),
         "purchase_policy": Page("dashboard:purchase-policy"),
         "exchange_rates": Page("dashboard:exchange-rates", {"currency": "currency"}),
         "rail_statements": Page("dashboard:rail-statements"),

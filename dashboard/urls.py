@@ -27,6 +27,7 @@ from dashboard.views.me import me
 from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
+from dashboard.views.payouts import payout
 from dashboard.views.people import people, person
 from dashboard.views.rail_statements import rail_statement, rail_statements
 from dashboard.views.rails import collection, rail, rails
@@ -126,6 +127,7 @@ urlpatterns = [
     path("treasury/rails/<slug:slug>", rail, name="rail"),
     path("treasury/collections/<int:pk>", collection, name="collection"),
     path("treasury/refunds/<int:pk>", refund, name="refund"),
+    path("treasury/payouts/<int:pk>", payout, name="payout"),
     path("treasury/rates", exchange_rates, name="exchange-rates"),
     path("treasury/statements", rail_statements, name="rail-statements"),
     path("treasury/statements/<int:pk>", rail_statement, name="rail-statement"),

@@ -168,6 +168,7 @@ RULES: dict[str, Rows] = {
     "treasury.railaccount": nothing,
     "treasury.collection": nothing,
     "treasury.refund": nothing,
+    "treasury.payout": nothing,
     "treasury.railevent": nothing,
     "treasury.rejectedwebhooks": nothing,
     "treasury.purchasepolicy": nothing,

@@ -42,6 +42,19 @@ REFUND_WAITS = register(
         subject="refund_id",
     )
 )
+PAYOUT_WAITS = register(
+    AlertKind(
+        slug="payout_waits",
+        severity=Severity.WARNING,
+        meaning="A payout to the organisation's bank waits for a person: the rail does not know "
+        "any more whether it was made, or says another amount. Its money stays set aside until "
+        "then.",
+        remedy="Look into the rail's own console, then say on the page of the payout what came of "
+        "it. Butler resolves the alert when it is known whether the money left the rail.",
+        page="payout",
+        subject="payout_id",
+    )
+)
 PURCHASES_PAUSED = register(
     AlertKind(
         slug="purchases_paused",

@@ -2,6 +2,7 @@
 
 from treasury.services.adjust_difference import ADJUSTMENT
 from treasury.services.adopt_balance import ADOPTION
+from treasury.services.ask_payout import PAYOUT
 from treasury.services.ask_refund import REFUND
 from treasury.services.payees import PAYEE
 from treasury.services.policies import PURCHASE_POLICY
@@ -16,6 +17,7 @@ __all__ = [
     "PAYEE",
     "PURCHASE",
     "PURCHASE_POLICY",
+    "PAYOUT",
     "RAIL",
     "REFUND",
     "SPEND_CAP",

@@ -50,3 +50,4 @@ class Action(StrEnum):
     X402_EXPIRE = "x402.expire"
     COLLECTION_MOVE = "collection.move"
     REFUND_MOVE = "refund.move"
+    PAYOUT_MOVE = "payout.move"

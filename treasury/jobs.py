@@ -12,6 +12,7 @@ from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePoli
 from treasury.queries import (
     credits,
     due_collections,
+    due_payouts,
     due_refunds,
     events_to_read,
     statements_to_fetch,
@@ -188,4 +189,15 @@ def carry_on_refunds() -> int:
             treasury.advance_refund(refund_id, now=timezone.now())
         except Refusal as refusal:
             logger.warning("Refund %s waits: %s", refund_id, refusal)
+    return len(due)
+
+
+def carry_on_payouts() -> int:
+    """Every minute: carry on the payouts that are due; how many there were."""
+    due = due_payouts(now=timezone.now())
+    for payout_id in due:
+        try:
+            treasury.advance_payout(payout_id, now=timezone.now())
+        except Refusal as refusal:
+            logger.warning("Payout %s waits: %s", payout_id, refusal)
     return len(due)

@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_variables
 from common import addresses
 from security import services as security
 from treasury.models import RailAccount
-from treasury.rails.base import Capability, CollectingRail, Mode, PayingRail, Rail
+from treasury.rails.base import Capability, CollectingRail, Mode, PayingRail, PayoutRail, Rail
 from treasury.rails.circle_mint.kind import CIRCLE_MINT
 from treasury.rails.circle_wallets.kind import CIRCLE_WALLETS
 from treasury.rails.kinds import Connection, RailKind
@@ -56,6 +56,26 @@ def collecting_rail(name: str) -> CollectingRail:
 def collecting_rail_to_read(name: str) -> CollectingRail:
     """The rail with this name, only to read what it has. Refusals: RailNotFound, WrongRail."""
     return _collecting(rail_to_read(name))
+
+
+def payout_rail(name: str) -> PayoutRail:
+    """The rail with this name, to pay out to one's own bank. Refusals: RailNotFound, RailOff,
+    WrongRail."""
+    rail = _paying_out(rail_named(name))
+    if not rail.payout_destination:
+        raise WrongRail(f"{name} has no bank account in its settings.")
+    return rail
+
+
+def payout_rail_to_read(name: str) -> PayoutRail:
+    """The rail with this name, only to read what it has. Refusals: RailNotFound, WrongRail."""
+    return _paying_out(rail_to_read(name))
+
+
+def _paying_out(rail: Rail) -> PayoutRail:
+    if not isinstance(rail, PayoutRail):
+        raise WrongRail(f"Butler pays nothing out of {rail.name}.")
+    return rail
 
 
 def statement_formats() -> dict[str, str]:

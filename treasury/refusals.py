@@ -303,6 +303,34 @@ class ReceiptUnreadable(Refusal):
 
 
 @dataclass(kw_only=True, eq=False)
+class PayoutNotFound(Refusal):
+    """There is no payout with this id."""
+
+    payout_id: int
+
+    def sentence(self) -> str:
+        """What is wrong."""
+        return f"There is no payout {self.payout_id}."
+
+
+@dataclass(eq=False)
+class WrongPayout(Refusal):
+    """The payout cannot be made so. Its sentence says why."""
+
+
+@dataclass(kw_only=True, eq=False)
+class PayoutEnded(Refusal):
+    """The payout is not in a status in which this can be done."""
+
+    payout_id: int
+    status: str
+
+    def sentence(self) -> str:
+        """What it is."""
+        return f"Payout {self.payout_id} is {self.status}."
+
+
+@dataclass(kw_only=True, eq=False)
 class RefundNotFound(Refusal):
     """There is no refund with this id."""
 

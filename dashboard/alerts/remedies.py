@@ -24,6 +24,7 @@ PERMISSIONS = {
     "difference": "treasury.view_difference",
     "purchase": "treasury.view_purchase",
     "refund": "treasury.view_refund",
+    "payout": "treasury.view_payout",
     "purchase_policy": "treasury.view_purchasepolicy",
     "seal": "security.view_seal",
     "session": "keys.view_allocation",

@@ -8,6 +8,7 @@ from django import forms
 from django.views.decorators.debug import sensitive_variables
 
 from dashboard.acts import Act, ActForm, NoQuestions, Outcome, Perform
+from dashboard.treasury.payout_acts import ASK_PAYOUT
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.models import RailAccount, RailMode
@@ -180,6 +181,7 @@ def connect_acts() -> list[Act]:
 
 
 RAIL_ACTS = [
+    ASK_PAYOUT,
     Act(
         name="collect",
         button="Collect",

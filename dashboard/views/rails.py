@@ -22,7 +22,7 @@ from dashboard.treasury.rail_tables import money, rails_table
 from dashboard.treasury.refund_acts import ASK_REFUND
 from keys.books.queries.pages import latest_history
 from security.audit_changes import changes
-from treasury.models import Account, Collection, RailAccount
+from treasury.models import Account, Collection, Payout, RailAccount
 from treasury.queries import rail_kind, rail_kinds, rejected_webhooks
 
 tables.register("rails", rails_table, permission="treasury.view_railaccount")
@@ -81,6 +81,7 @@ def rail(request: HttpRequest, slug: str) -> HttpResponse:
         "account": Account.objects.filter(name=found.address).first(),
         "acts": acts,
         "dialog": dialog,
+        "payouts": Payout.objects.filter(rail_account=found)[:_SHOWN],
         "collections": found.collections.all()[:_SHOWN],
         "events": found.events.select_related("purchase", "collection")[:_SHOWN],
         "rejected": rejected_webhooks(found, now=now),

@@ -73,6 +73,7 @@ SCOPES = {
     ("GET", "/treasury/receipts/{receipt_id}"): FINANCE,
     ("GET", "/treasury/exchange-rates"): FINANCE,
     ("GET", "/treasury/refunds"): FINANCE,
+    ("GET", "/treasury/payouts"): FINANCE,
     ("GET", "/savings"): ("read", "operate", "finance"),
     ("GET", "/x402/payments/{payment_id}"): ("read", "spend"),
     ("POST", "/freezes"): OPERATE,

@@ -68,6 +68,7 @@ PATHS = {
     "/api/v1/treasury/receipts/{receipt_id}": {"get"},
     "/api/v1/treasury/exchange-rates": {"get"},
     "/api/v1/treasury/refunds": {"get"},
+    "/api/v1/treasury/payouts": {"get"},
     "/api/v1/savings": {"get"},
     "/api/v1/x402/payments": {"post"},
     "/api/v1/x402/payments/{payment_id}": {"get"},

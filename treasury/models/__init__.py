@@ -7,6 +7,12 @@ from treasury.models.collections import Collection, CollectionStatus
 from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.exchange_rates import ExchangeRate, RateSource
 from treasury.models.payees import Payee, PurchaseMethod
+from treasury.models.payouts import (
+    PAYOUT_APPROVAL_ABOVE,
+    PAYOUT_ENDED,
+    Payout,
+    PayoutStatus,
+)
 from treasury.models.policies import PurchasePolicy
 from treasury.models.provider_reports import ProviderReport, ReportLine
 from treasury.models.purchases import (
@@ -35,6 +41,10 @@ from treasury.models.transfers import Phase, Transfer, TransferKind
 from treasury.models.x402 import X402Allowance, X402Payment, X402Status
 
 __all__ = [
+    "PAYOUT_APPROVAL_ABOVE",
+    "PAYOUT_ENDED",
+    "Payout",
+    "PayoutStatus",
     "ALONE_MAX",
     "COLLECTION_APPROVAL_ABOVE",
     "OPEN",

@@ -12,6 +12,7 @@ from treasury.queries.pages import (
     purchase_page,
     transfer_page,
 )
+from treasury.queries.payouts import due_payouts, payout_page
 from treasury.queries.purchases import purchase_fees
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
@@ -33,6 +34,8 @@ from treasury.queries.refunds import due_refunds, refund_page, refundable
 from treasury.queries.x402 import x402_payment
 
 __all__ = [
+    "due_payouts",
+    "payout_page",
     "accounts_to_fetch",
     "RailKind",
     "TransferFilter",

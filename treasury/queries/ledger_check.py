@@ -27,6 +27,8 @@ _CONSTRAINTS = (
     "refund_is_of_one_payment",
     "refund_settled_is_in_the_ledger",
     "refund_is_approved_by_a_second_person",
+    "payout_settled_is_in_the_ledger",
+    "payout_is_approved_by_a_second_person",
 )
 _BALANCES = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
 
@@ -321,6 +323,30 @@ CHECKS = [
          WHERE starts_with(t.idempotency_key, 'refund ')
            AND NOT EXISTS (SELECT FROM treasury_refund r
                             WHERE t.id IN (r.pending_id, r.transfer_id))
+        """,
+    ),
+    Check(
+        "20 payouts",
+        "a payout under way has set aside what leaves the rail, one that was made is posted, and "
+        "one that came to nothing is not",
+        """
+        SELECT o.id AS payout, o.status, o.amount, t.amount AS booked, e.phase AS ended_by
+          FROM treasury_payout o
+          LEFT JOIN treasury_transfer t ON t.id = o.transfer_id
+          LEFT JOIN treasury_transfer p ON p.id = o.pending_id
+          LEFT JOIN treasury_transfer e ON e.pending_of_id = p.id
+          LEFT JOIN treasury_transfer b ON b.id = o.returned_id
+         WHERE p.amount <> o.amount OR t.amount <> o.amount OR b.amount <> o.amount
+            OR b.corrects_id IS DISTINCT FROM t.id AND b.id IS NOT NULL
+            OR CASE WHEN o.status IN ('sending', 'unknown', 'accepted', 'needs_person')
+                    THEN p.id IS NULL OR e.id IS NOT NULL
+                    WHEN t.id IS NOT NULL THEN e.phase IS DISTINCT FROM 'post' OR e.id <> t.id
+                    ELSE p.id IS NOT NULL AND e.phase IS DISTINCT FROM 'void' END
+         UNION ALL
+        SELECT NULL, 'missing', NULL, t.amount, t.phase FROM treasury_transfer t
+         WHERE starts_with(t.idempotency_key, 'payout ')
+           AND NOT EXISTS (SELECT FROM treasury_payout o
+                            WHERE t.id IN (o.pending_id, o.transfer_id))
         """,
     ),
 ]

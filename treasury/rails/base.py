@@ -199,6 +199,23 @@ class StatementRail(Protocol):
         """The statement of the UTC days from `since` through `until`, which are over."""
 
 
+@runtime_checkable
+class PayoutRail(Rail, Protocol):
+    """A rail that pays out to the organisation's own bank account."""
+
+    # How the vendor names that account; blank if none is set.
+    payout_destination: str
+
+    def payout_body(self, order: Order) -> str:
+        """The request in full, without a call; the order's payee is the destination."""
+
+    def payout(self, body: str, *, key: str) -> Answer:
+        """Ask for the payout. The same key and body are the same payout."""
+
+    def find_payout(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """What the rail has of a payout, as `Rail.find`."""
+
+
 class CollectingRail(Rail, RefundingRail, Protocol):
     """A rail that collects from a payer (`Capability.COLLECT`)."""
 

@@ -37,7 +37,7 @@ def book_difference_as_own_transfer(
     account, line = found.account, found.line
     if account is None or line is None or found.own_transfer or not line.amount:
         raise WrongDifference("Only a line that the ledger does not have can be an own transfer.")
-    transit = _transit(account, actor=actor, now=now)
+    transit = transit_account(account, actor=actor, now=now)
     debit, credit = (account, transit) if line.amount > 0 else (transit, account)
     entry = Entry(
         debit=debit.name,
@@ -54,8 +54,9 @@ def book_difference_as_own_transfer(
     return settle(found, DifferenceStatus.EXPLAINED, reason=reason, actor=actor, now=now)
 
 
-def _transit(account: Account, *, actor: Actor, now: datetime) -> Account:
-    """Where money is between two accounts; play money never reaches a real one."""
+def transit_account(account: Account, *, actor: Actor, now: datetime) -> Account:
+    """Where money is between two accounts of one's own; play money never reaches a real one. Joins
+    the caller's transaction."""
     prefix = "play-" if funding_account(account).startswith("play-") else ""
     terms = AccountTerms(
         name=f"{prefix}transit:own:{account.currency.lower()}",

@@ -7,8 +7,17 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
-from treasury.models import Collection, EventStatus, Purchase, RailAccount, RailEvent, Refund
+from treasury.models import (
+    Collection,
+    EventStatus,
+    Payout,
+    Purchase,
+    RailAccount,
+    RailEvent,
+    Refund,
+)
 from treasury.rails.webhooks import Event, WebhookRejected
+from treasury.services.advance_payout import advance_payout
 from treasury.services.advance_purchase import advance_purchase
 from treasury.services.advance_refund import advance_refund
 from treasury.services.collect import advance_collection
@@ -32,7 +41,10 @@ def read_event(event_id: int, *, now: datetime) -> RailEvent:
         advance_collection(event.collection_id, now=now)
     for refund_id in _sent_refunds(event):
         advance_refund(refund_id, now=now)
-    is_ours = event.purchase_id or event.collection_id
+    payouts = _payouts(event)
+    for payout_id in payouts:
+        advance_payout(payout_id, now=now)
+    is_ours = event.purchase_id or event.collection_id or payouts
     status = EventStatus.HANDLED if is_ours else EventStatus.UNRELATED
     RailEvent.objects.filter(pk=event_id, status=EventStatus.RECEIVED).update(
         status=status, read_at=now
@@ -47,6 +59,16 @@ def _sent_refunds(event: RailEvent) -> list[int]:
         return []
     sent = Refund.objects.filter(collection_id=event.collection_id).sent()
     return list(sent.values_list("pk", flat=True))
+
+
+def _payouts(event: RailEvent) -> list[int]:
+    """The payouts of the rail that the event is about."""
+    try:
+        named = _named(_read(event))
+    except (ValueError, WebhookRejected):
+        return []
+    of_rail = Payout.objects.filter(named, rail_account_id=event.rail_account_id)
+    return list(of_rail.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)

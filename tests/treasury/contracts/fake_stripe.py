@@ -61,6 +61,8 @@ class FakeStripe(FakeVendor):
                 return 200, self._session(asked)
             case "/v1/refunds":
                 return self._refund(asked)
+            case "/v1/payouts":
+                return self._payout(asked)
         return _NOT_FOUND
 
     def _get(self, sent: Sent) -> Reply:
@@ -71,8 +73,9 @@ class FakeStripe(FakeVendor):
                 return 200, {**balance, "livemode": False}
             case ["balance_transactions"]:
                 return self._movements(sent)
-            case ["payment_intents" | "refunds" as kind]:
-                return self._list({"payment_intents": "pi", "refunds": "re"}[kind], sent)
+            case ["payment_intents" | "refunds" | "payouts" as kind]:
+                prefixes = {"payment_intents": "pi", "refunds": "re", "payouts": "po"}
+                return self._list(prefixes[kind], sent)
             case ["checkout", "sessions"]:
                 return self._list("cs", sent)
             case [*_, each] if each in self.objects:
@@ -165,6 +168,31 @@ class FakeStripe(FakeVendor):
         intent["charges"]["data"][0]["amount_refunded"] = given_back + refund["amount"]
         self.move(-refund["amount"], "refund", source=refund)
         return 200, refund
+
+    def _payout(self, asked: _JSON) -> Reply:
+        if int(asked["amount"]) > self.cents:
+            message = "You have insufficient funds in your Stripe account."
+            error = {"type": "invalid_request_error", "code": "balance_insufficient"}
+            return 400, {"error": error | {"message": message}}
+        payout = self._add("po", asked) | {
+            "object": "payout",
+            "amount": int(asked["amount"]),
+            "destination": asked["destination"],
+            "status": "pending",
+        }
+        self.objects[payout["id"]] = payout
+        self.move(-payout["amount"], "payout", source=payout)
+        return 200, payout
+
+    def arrive(self, payout_id: str) -> None:
+        """The bank has it."""
+        self.objects[payout_id]["status"] = "paid"
+
+    def send_back(self, payout_id: str) -> None:
+        """The bank sends it back, even after it was paid."""
+        payout = self.objects[payout_id]
+        payout |= {"status": "failed", "failure_code": "account_closed"}
+        self.move(payout["amount"], "payout_failure", source=payout)
 
     def succeed(self, intent_id: str) -> None:
         """The bank has paid."""

@@ -26,6 +26,9 @@ def test_every_request_is_valid(server):
     card.refund(card.refund_body("pi_1", order()), key="k-2")
     card.find_refund("r-1", vendor_id="re_1", since=None)
     card.find_refund("r-1", vendor_id="", since=None)
+    card.payout(card.payout_body(order()), key="k-3")
+    card.find_payout("p-1", vendor_id="po_1", since=None)
+    card.find_payout("p-1", vendor_id="", since=None)
     assert card.balance() is not None
     assert card.statement(after=0)
     card.fetch_statement(since=date(2026, 11, 2), until=date(2026, 11, 2))

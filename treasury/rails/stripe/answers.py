@@ -24,6 +24,14 @@ _REFUNDS = {
     "failed": Outcome.DECLINED,
     "canceled": Outcome.DECLINED,
 }
+_PAYOUTS = {
+    "pending": Outcome.ACCEPTED,
+    "in_transit": Outcome.ACCEPTED,
+    "paid": Outcome.SETTLED,
+    "canceled": Outcome.DECLINED,
+    # Also after it was paid: the bank has sent it back.
+    "failed": Outcome.DECLINED,
+}
 _DECLINED = 402
 
 
@@ -92,6 +100,17 @@ def answer_of_refund(refund: JSON) -> Answer:
         vendor_id=refund["id"],
         amount=from_minor_units(refund["amount"]),
         code=_text(refund.get("failure_reason") or refund.get("status")),
+    )
+
+
+def answer_of_payout(payout: JSON) -> Answer:
+    """What a payout says."""
+    return Answer(
+        outcome=_PAYOUTS.get(payout["status"], Outcome.UNKNOWN),
+        vendor_id=payout["id"],
+        amount=from_minor_units(payout["amount"]),
+        code=_text(payout.get("failure_code") or payout["status"]),
+        message=_text(payout.get("failure_message")),
     )
 
 

@@ -15,9 +15,9 @@ STRIPE = RailKind(
     "provider: only its own bank account.",
     capabilities=StripeRail.capabilities,
     urls={Mode.SANDBOX: _URL, Mode.LIVE: _URL},
-    key_help="A restricted key (rk_…) that may write payment intents, Checkout sessions and "
-    "refunds and read the balance and its transactions, or a secret key (sk_…): Stripe dashboard, "
-    "Developers, API keys.",
+    key_help="A restricted key (rk_…) that may write payment intents, Checkout sessions, "
+    "refunds and payouts and read the balance and its transactions, or a secret key (sk_…): "
+    "Stripe dashboard, Developers, API keys.",
     webhook_help="The signing secret (whsec_…) of the webhook endpoint: Stripe dashboard, "
     "Developers, Webhooks.",
     settings=(
@@ -38,6 +38,12 @@ STRIPE = RailKind(
             name="payment_method",
             label="Saved card",
             help_text="The id (pm_…) of the saved card that is charged at once.",
+        ),
+        Setting(
+            name="bank_account",
+            label="Bank account",
+            help_text="The id (ba_…) of the organisation's bank account in Stripe that payouts go "
+            "to. Without it, Butler pays nothing out.",
         ),
     ),
     starts_with={Mode.SANDBOX: ("sk_test_", "rk_test_"), Mode.LIVE: ("sk_live_", "rk_live_")},

@@ -21,6 +21,7 @@ from treasury.rails.kinds import Connection
 from treasury.rails.stripe.answers import (
     answer_of_error,
     answer_of_intent,
+    answer_of_payout,
     answer_of_refund,
     answer_of_session,
 )
@@ -29,6 +30,7 @@ from treasury.rails.stripe.forms import encode, from_minor_units, minor_units
 # The version of the document that the contract tests compare with; Stripe keeps each for good.
 VERSION = "2020-08-27"
 _INTENTS, _SESSIONS, _REFUNDS = "/v1/payment_intents", "/v1/checkout/sessions", "/v1/refunds"
+_PAYOUTS = "/v1/payouts"
 _MOVEMENTS, _BALANCE = "/v1/balance_transactions", "/v1/balance"
 _PAGE, _PAGES_MAX = 100, 20
 _TRIES = 3
@@ -49,6 +51,7 @@ class StripeRail:
         self.name = connection.name
         self.is_play_money = connection.mode == Mode.SANDBOX
         self._settings = connection.settings
+        self.payout_destination = connection.settings.get("bank_account", "")
         self._http = HttpClient(connection.url, networks=connection.networks)
         self._headers = {
             "Authorization": f"Bearer {connection.secret}",
@@ -84,6 +87,27 @@ class StripeRail:
         """See `CollectingRail`."""
         path, form = body.split("\n", 1)
         return self._answer(self._post(path, form, key), answer_of_refund)
+
+    def payout_body(self, order: Order) -> str:
+        """The path and the form."""
+        fields = {
+            **_common(order),
+            "amount": minor_units(order.amount),
+            "currency": order.currency.lower(),
+            "destination": order.payee,
+        }
+        return _request(_PAYOUTS, fields)
+
+    def payout(self, body: str, *, key: str) -> Answer:
+        """See `PayoutRail`."""
+        path, form = body.split("\n", 1)
+        return self._answer(self._post(path, form, key), answer_of_payout)
+
+    def find_payout(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """See `PayoutRail`."""
+        if vendor_id:
+            return self._answer(self._get(f"{_PAYOUTS}/{quote(vendor_id)}"), answer_of_payout)
+        return self._find(_PAYOUTS, purchase, answer_of_payout, since=since)
 
     def find(self, purchase: str, *, vendor_id: str = "", since: datetime | None = None) -> Answer:
         """See `Rail`. Stripe's search lags, so the list is read."""
