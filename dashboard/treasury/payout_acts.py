@@ -52,7 +52,7 @@ ASK_PAYOUT = Act(
     button="Pay out",
     about="The vendor is asked once to send money to the bank account in the settings of the "
     "rail, which two persons have approved. More than "
-    f"{PAYOUT_APPROVAL_ABOVE} in 24 hours needs a second person.",
+    f"{PAYOUT_APPROVAL_ABOVE} USD in 24 hours needs a second person.",
     permission=_PROPOSE,
     form=PayoutForm,
     perform=_pay_out,

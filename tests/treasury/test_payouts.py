@@ -288,6 +288,9 @@ def test_finance_pays_out_on_the_page_of_the_rail(stripe):
     asked = {"amount": "4.00", "reason": "not needed", "key": UUID(int=9)}
     assert al.post(path, asked).status_code == 403
     assert "Pay out" in fay.get("/treasury/rails/stripe").content.decode()
+    dialog = fay.get(path).content.decode()
+    # What people do not see has no label.
+    assert 'name="key"' in dialog and "Amount:" in dialog and "Key:" not in dialog
     assert fay.post(path, asked).status_code == 302
     payout = Payout.objects.get()
     address = f"/treasury/payouts/{payout.pk}"
