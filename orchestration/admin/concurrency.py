@@ -35,7 +35,7 @@ _RULE = (
 _REMOVE = {
     "title": "Remove this limit?",
     "description": "As many sub-agents of the scope then run at once as the other limits allow. "
-    "All sub-agents, and each agent, then have the limit of the settings.",
+    "Where all, or an agent, has no limit here, that of the settings applies.",
     "form_class": ReasonForm,
 }
 

@@ -21,6 +21,7 @@ from django.utils import timezone
 from keys import services as keys
 from orchestration import services
 from orchestration.management import task_watch
+from orchestration.management.commands import run_task as command
 from orchestration.management.progress_display import without_control_characters
 from orchestration.management.task_watch import hint, task_snapshot
 from orchestration.models import Attempt, Task
@@ -271,6 +272,36 @@ def test_ctrl_c_in_a_terminal_cancels_it_and_ends_with_130(workers):
     assert "Traceback" not in terminal.text
     assert Task.objects.get().status == "cancelled"
     os.close(ours)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sigterm_cancels_it_and_ends_with_143(office, monkeypatch):
+    monkeypatch.setattr(command, "_CANCELLING_SECONDS", 0)
+    monkeypatch.setattr(command, "_pause", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    before, out = signal.getsignal(signal.SIGTERM), StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("run_task", "Draw", budget=5_000, agent="ada", stdout=out)
+    assert ended.value.code == 143
+    assert Task.objects.get().status == "cancelled"
+    assert "Cancelling …" in out.getvalue()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+class _Unread(StringIO):
+    """The output of `… | head -1`."""
+
+    def write(self, text):
+        if self.getvalue():
+            raise BrokenPipeError
+        return super().write(text)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_output_that_nobody_reads_on_ends_the_command_and_not_the_task(office):
+    with pytest.raises(SystemExit) as ended:
+        call_command("run_task", "Draw", budget=5_000, agent="ada", stdout=_Unread())
+    assert ended.value.code == 141
+    assert Task.objects.get().status == "active"
 
 
 class _Reader:

@@ -1,8 +1,13 @@
 """`manage.py run_task "…" --budget N`."""
 
 import json
+import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
@@ -28,16 +33,21 @@ from security.actor import Actor
 
 _PAUSE_SECONDS = 0.25
 _CANCELLING_SECONDS = 15
-_WRONG_INPUT, _INTERRUPTED = 2, 130
+# Those of signals are as shells have them.
+_WRONG_INPUT, _INTERRUPTED, _UNREAD, _TERMINATED = 2, 130, 141, 143
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came, as from a CI job that is stopped."""
 
 
 class Command(BaseCommand):
     """Submit a task, and follow it until it has ended."""
 
     help = (
-        "Submit a task, follow its sub-tasks live, and print its results. Ctrl-C cancels the "
-        "task. The exit code is 0 if all sub-tasks succeeded, 1 if not, 2 for wrong input, and "
-        "130 after Ctrl-C."
+        "Submit a task, follow its sub-tasks live, and print its results. Ctrl-C and SIGTERM "
+        "cancel the task. The exit code is 0 if all sub-tasks succeeded, 1 if not, 2 for wrong "
+        "input, 130 after Ctrl-C, and 143 after SIGTERM."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -57,17 +67,26 @@ class Command(BaseCommand):
         if options["detach"]:
             self._report_submitted(task, as_json=options["json"])
             return
+        try:
+            self._show(task, agent, as_json=options["json"])
+        except BrokenPipeError:
+            # Nobody reads on, as in `run_task … | head`. The task goes on.
+            _close_output(self.stdout)
+            sys.exit(_UNREAD)
+
+    def _show(self, task: Task, agent: str, *, as_json: bool) -> None:
+        """Follow the task, print its results, and exit with the code for its end."""
         # Not in red, as what is written to `self.stderr` is.
-        out = OutputWrapper(sys.stderr) if options["json"] else self.stdout
+        out = OutputWrapper(sys.stderr) if as_json else self.stdout
         page = page_address("task", task.pk)
         out.write(without_control_characters(f"Task {task.pk} of {agent}: {task.name}   {page}"))
         if task.plan_note:
             out.write(task.plan_note)
-        interrupted = self._follow(task, out)
+        stopped = self._follow(task, out)
         task.refresh_from_db()
-        self._print_results(task, as_json=options["json"])
-        if interrupted:
-            sys.exit(_INTERRUPTED)
+        self._print_results(task, as_json=as_json)
+        if stopped:
+            sys.exit(stopped)
         if task.status != Task.Status.COMPLETED:
             sys.exit(1)
 
@@ -77,16 +96,17 @@ class Command(BaseCommand):
         document = json.dumps({"task_id": task.pk, "address": page})
         self.stdout.write(document if as_json else text)
 
-    def _follow(self, task: Task, out: OutputWrapper) -> bool:
-        """Display the task until it has ended. Returns whether Ctrl-C cancelled it."""
+    def _follow(self, task: Task, out: OutputWrapper) -> int:
+        """Display the task until it has ended. Returns the exit code if a signal cancelled it, else
+        0."""
         try:
-            with _progress_display(out) as display:
+            with _sigterm_interrupts(), _progress_display(out) as display:
                 for snapshot in task_snapshots(task.pk, pause=_pause):
                     display.show(snapshot)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupt:
             self._cancel(task, out)
-            return True
-        return False
+            return _TERMINATED if isinstance(interrupt, _Terminated) else _INTERRUPTED
+        return 0
 
     def _cancel(self, task: Task, out: OutputWrapper) -> None:
         out.write("Cancelling …")
@@ -110,6 +130,30 @@ class Command(BaseCommand):
                 text = f"\n── {each.name} ──\n{result}"
                 self.stdout.write(without_control_characters(text))
         self.stdout.write("\n" + _summary(task, found))
+
+
+@contextmanager
+def _sigterm_interrupts() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does. Only the main thread may set what signals do."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _close_output(out: OutputWrapper) -> None:
+    """What is still to be written goes nowhere: at the exit, Python would say that it cannot."""
+    terminal = sys.stdout
+    if out._out == terminal:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), terminal.fileno())
 
 
 def _summary(task: Task, found: Results) -> str:
