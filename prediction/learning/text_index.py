@@ -1,8 +1,9 @@
 """How similar a text is to those that were learned from: TF-IDF over buckets, cosine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -60,10 +61,8 @@ class TextIndex:
     def query(self, texts: Sequence[Terms]) -> "Query":
         """The texts as rows of this index."""
         row, bucket, count = _flat(texts)
-        if not len(self.columns):
-            return Query(row[:0], row[:0], count[:0], len(texts))
-        position = np.minimum(np.searchsorted(self.columns, bucket), len(self.columns) - 1)
-        known = self.columns[position] == bucket
+        position = self._position[bucket]
+        known = position >= 0
         row, position, count = row[known], position[known], count[known]
         weight = _unit(row, (1 + np.log(count)) * self.idf[position], len(texts))
         return Query(row, position, weight, len(texts))
@@ -76,16 +75,21 @@ class TextIndex:
         lengths = self._lengths[position]
         ends = np.cumsum(lengths)
         total = int(ends[-1]) if len(ends) else 0
-        postings = np.repeat(self.starts[position] - (ends - lengths), lengths) + np.arange(total)
-        cells = self.rows[postings] + np.repeat(asked.row[rare] * self.size, lengths)
-        products = self.weights[postings] * np.repeat(weight, lengths)
+        # In place: these arrays are of all postings, and copies of them are most of the time.
+        postings = np.repeat(self.starts[position] - (ends - lengths), lengths)
+        postings += np.arange(total)
+        rows, weights = self._wide
+        cells = rows.take(postings)
+        cells += np.repeat(asked.row[rare] * self.size, lengths)
+        products = weights.take(postings)
+        products *= np.repeat(weight, lengths)
         flat = np.bincount(cells, products, asked.size * self.size).astype(float, copy=False)
         cosines: Floats = flat.reshape(asked.size, self.size)
         common = ~rare
         if common.any():
-            weights = np.zeros((asked.size, len(self._common.weights)), np.float32)
-            weights[asked.row[common], place[common]] = asked.weight[common]
-            cosines += weights @ self._common.weights
+            given = np.zeros((asked.size, len(self._common.weights)), np.float32)
+            given[asked.row[common], place[common]] = asked.weight[common]
+            cosines += given @ self._common.weights
         return cosines
 
     def sums(self, values: Floats) -> Floats:
@@ -99,8 +103,20 @@ class TextIndex:
         return np.stack(sums, axis=1)
 
     @cached_property
+    def _position(self) -> NDArray[np.int64]:
+        """The place of each bucket in `columns`, -1 for the others."""
+        position = np.full(BUCKETS, -1)
+        position[self.columns] = np.arange(len(self.columns))
+        return position
+
+    @cached_property
     def _lengths(self) -> NDArray[np.int64]:
         return np.diff(self.starts)
+
+    @cached_property
+    def _wide(self) -> tuple[NDArray[np.int64], Floats]:
+        """`rows` and `weights` as they are computed with."""
+        return self.rows.astype(np.int64), self.weights.astype(float)
 
     @cached_property
     def _common(self) -> "_Common":
@@ -122,6 +138,15 @@ class Query(NamedTuple):
     position: NDArray[np.int64]
     weight: Floats
     size: int
+
+    def parts(self, size: int) -> Iterator["Query"]:
+        """The same in parts of so many texts."""
+        starts = range(0, self.size, size)
+        ends = np.searchsorted(self.row, [*starts, self.size]).tolist()
+        for start, (begin, end) in zip(starts, pairwise(ends), strict=True):
+            row = self.row[begin:end] - start
+            count = min(size, self.size - start)
+            yield Query(row, self.position[begin:end], self.weight[begin:end], count)
 
     def sums(self, values: Floats) -> Floats:
         """The weighted sum of the values of the buckets of each text: texts × targets."""

@@ -157,6 +157,20 @@ def test_forecasts_together_are_those_of_each_alone(learned):
     assert learned.forecasts([]) == []
 
 
+@pytest.mark.parametrize("size", [1, 2, 7, 50])
+def test_a_query_in_parts_is_the_query_of_each_part(learned, size):
+    index = learned.text_models.index
+    terms = [
+        sketch(f"{word} of {other}").terms for word, other in zip(WORDS, WORDS[1:], strict=False)
+    ]
+    parts = list(index.query(terms).parts(size))
+    alone = [index.query(terms[start : start + size]) for start in range(0, len(terms), size)]
+    assert [part.size for part in parts] == [part.size for part in alone]
+    for part, other in zip(parts, alone, strict=True):
+        assert all(map(np.array_equal, part[:3], other[:3]))
+        assert np.array_equal(index.similarities(part), index.similarities(other))
+
+
 def test_a_text_whose_digest_ends_in_zeros_is_known():
     known = KnownTexts(
         np.array([b"a" * 15 + b"\0", b"b" * 16], "S16"),
