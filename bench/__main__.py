@@ -5,7 +5,7 @@ import sys
 
 from bench import fresh
 
-_PARTS = ["service", "http", "selection", "planning", "tasks", "house", "money"]
+_PARTS = ["service", "http", "selection", "planning", "tasks", "house", "money", "texts"]
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from bench import (
     rows,
     server,
     tasks,
+    text_budgets,
 )
 from bench.http_load import Request
 from keys.books.queries.candidates import candidates
@@ -128,4 +129,5 @@ _PARTS = {
     "tasks": tasks.run,
     "house": house.run,
     "money": money.run,
+    "texts": text_budgets.run,
 }
