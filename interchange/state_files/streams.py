@@ -175,8 +175,8 @@ class _Reader:
                 if not (self._may_be_cut(error) and self._more()):
                     raise
                 continue
-            # A number at the end of what is read may go on.
-            if end == len(self._text) and self._more():
+            # A number at the end of what is read may go on, also behind `.`, `e` or `e-`.
+            if end + 2 >= len(self._text) and self._more():
                 continue
             self._at = end
             return value
