@@ -218,6 +218,7 @@ STATUS: dict[type[Refusal], int] = {
     treasury.WebhookRefused: 400,
     treasury.WrongPurchase: 422,
     treasury.WrongRail: 422,
+    treasury.WrongReportAccess: 422,
     treasury.WrongSpendCap: 422,
     treasury.WrongTransfer: 422,
     # Only commands say these.

@@ -65,6 +65,7 @@ JOBS = (
     Job("treasury.jobs.adjust_approved", 5),
     Job("treasury.jobs.fetch_rail_statements", 60, seconds_max=600),
     Job("treasury.jobs.match_rail_statements", 60, seconds_max=600),
+    Job("treasury.jobs.fetch_reports", 60, seconds_max=1800),
     Job("treasury.jobs.take_balances", 15, seconds_max=600),
     Job("treasury.jobs.watch_credit", 15),
     Job("treasury.jobs.keep_caps", 60, seconds_max=600),

@@ -181,6 +181,8 @@ RULES: dict[str, Rows] = {
     "treasury.x402payment": nothing,
     "treasury.providerreport": nothing,
     "treasury.reportline": nothing,
+    "treasury.reportaccess": nothing,
+    "treasury.reportday": nothing,
     "treasury.providername": nothing,
     "treasury.reconciliationrun": nothing,
     "treasury.difference": nothing,

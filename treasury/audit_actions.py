@@ -34,6 +34,8 @@ class Action(StrEnum):
     CAP_ACCESS_SET = "spend_cap.set_access"
     CAP_SET = "spend_cap.set"
     CAP_TOLD = "spend_cap.told"
+    REPORT_ACCESS_SET = "report_access.set"
+    REPORT_ACCESS_REMOVE = "report_access.remove"
     BALANCE_ACCESS_SET = "balance_access.set"
     BALANCE_ACCESS_REMOVE = "balance_access.remove"
     EXPIRING_CREDIT_RECORD = "expiring_credit.record"

@@ -8,13 +8,21 @@ from common.refusal import Refusal
 from security.actor import Actor
 from treasury import services as treasury
 from treasury.ledger_days import ledger_day
-from treasury.models import Account, BalanceAccess, ExpiringCredit, PurchasePolicy, SpendCap
+from treasury.models import (
+    Account,
+    BalanceAccess,
+    ExpiringCredit,
+    PurchasePolicy,
+    ReportAccess,
+    SpendCap,
+)
 from treasury.queries import (
     credits,
     due_collections,
     due_payouts,
     due_refunds,
     events_to_read,
+    reports_to_fetch,
     statements_to_fetch,
     statements_to_match,
 )
@@ -74,6 +82,21 @@ def fetch_rail_statements() -> int:
         except Refusal as refusal:
             logger.warning("The statement of %s waits: %s", account, refusal)
     return count
+
+
+def fetch_reports() -> int:
+    """Every hour: fetch the reports of providers that were asked a day ago, or told none then; how
+    many."""
+    return sum(fetch_reports_of(each) for each in reports_to_fetch(now=timezone.now()))
+
+
+def fetch_reports_of(provider: str) -> int:
+    """Once, when a person asks: fetch the reports of one provider; how many."""
+    try:
+        return len(treasury.fetch_reports(provider, now=timezone.now()))
+    except ReportAccess.DoesNotExist:
+        # Removed since.
+        return 0
 
 
 def match_rail_statements() -> int:

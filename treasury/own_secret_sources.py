@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from keys.own_secrets import SealedSecret, register_source
-from treasury.models import BalanceAccess, RailAccount, SpendCap
+from treasury.models import BalanceAccess, RailAccount, ReportAccess, SpendCap
 
 _RAIL_FIELDS = ("sealed_secret", "sealed_webhook_secret")
 
@@ -17,6 +17,8 @@ def _secrets() -> Iterator[SealedSecret]:
         yield SealedSecret(f"account:{access.credit_account_id}", access, "sealed")
     for cap in SpendCap.objects.all():
         yield SealedSecret(f"account:{cap.credit_account_id}", cap, "sealed")
+    for reports in ReportAccess.objects.all():
+        yield SealedSecret(f"provider:{reports.provider_id}", reports, "sealed")
 
 
 register_source(_secrets)

@@ -446,6 +446,11 @@ class WrongBalanceAccess(Refusal):
 
 
 @dataclass(eq=False)
+class WrongReportAccess(Refusal):
+    """Reports of the provider cannot be fetched so. Its sentence says why."""
+
+
+@dataclass(eq=False)
 class WrongSpendCap(Refusal):
     """The limit at the provider cannot be set so. Its sentence says why."""
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
 from common import formatting
 from dashboard.acts import Act, ActForm, NoQuestions, Outcome
@@ -12,14 +13,15 @@ from keys.models import Provider
 from security.actor import Actor
 from security.models import Approval
 from treasury import services as treasury
-from treasury.models import ALONE_MAX, Difference, DifferenceStatus, ProviderReport
+from treasury.models import ALONE_MAX, Difference, DifferenceStatus, ProviderReport, ReportAccess
 from treasury.rail_statements.matching import RailDifferenceKind
 from treasury.reconciliation.differences import DifferenceKind
+from treasury.reconciliation.report_sources import REPORT_SOURCES
 from treasury.reconciliation.reports import FORMATS
 from treasury.refusals import ReportUnreadable
 from treasury.services import ReportFile
 
-_RECONCILE = "treasury.reconcile"
+_RECONCILE, _ACCESS = "treasury.reconcile", "treasury.change_reportaccess"
 
 
 class _ProviderForm(NoQuestions):
@@ -50,6 +52,54 @@ class ReportForm(_ProviderForm):
         "currency, request_id: a line for each of these, such as amount=Cost in USD. Where no "
         "number tells its decimal mark, add decimal=comma or decimal=point.",
     )
+
+
+class FetchForm(ActForm):
+    """Asks whose reports are fetched, and with which key."""
+
+    provider = forms.ChoiceField(help_text="The provider whose bill it is.")
+    source = forms.ChoiceField(
+        label="Reports of",
+        choices=[(each.slug, each.name) for each in REPORT_SOURCES.values()],
+        help_text="Reports of others are imported as files.",
+    )
+    since = forms.DateField(
+        label="From",
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="The first day, in UTC as the provider bills it.",
+    )
+    base_url = forms.URLField(
+        label="Base URL",
+        required=False,
+        assume_scheme="https",
+        help_text="Leave it empty for the provider's usual one.",
+    )
+    secret = forms.CharField(
+        max_length=500,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="The admin key. Butler stores it sealed, sends it to this provider alone, and "
+        "never shows it again.",
+    )
+    field_order = ("provider", "source", "since", "base_url", "secret", "reason")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        providers = Provider.objects.values_list("slug", "name")
+        self.fields["provider"].choices = list(providers)  # type: ignore[attr-defined]
+        yesterday = timezone.now().date() - timedelta(days=1)
+        self.fields["since"].initial = yesterday.replace(day=1)
+
+
+class FetchedForm(ActForm):
+    """Asks whose reports are fetched no more."""
+
+    provider = forms.ChoiceField(help_text="The provider whose reports are fetched.")
+    field_order = ("provider", "reason")
+
+    def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(subject, *args, **kwargs)
+        asked = ReportAccess.objects.values_list("provider_id", "provider__name")
+        self.fields["provider"].choices = list(asked)  # type: ignore[attr-defined]
 
 
 class RunForm(_ProviderForm):
@@ -87,6 +137,29 @@ def _import(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) ->
         return f"This is report {report.pk} already. Nothing was changed."
     lines = formatting.count(report.line_count, "line")
     return f"Report {report.pk} is kept: {lines} from {report.since} to {report.until}."
+
+
+@sensitive_variables("asked", "secret")
+def _set_fetch(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    provider = asked.pop("provider")
+    treasury.set_report_access(provider, actor=actor, now=now, **asked)
+    treasury.ask_reports(provider)
+    return "The provider is asked now, and each day until its figures of a day agree."
+
+
+def _fetch(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    for access in ReportAccess.objects.all():
+        treasury.ask_reports(access.provider_id)
+    return "The providers are being asked. Load this page again to see what they told."
+
+
+def _fetch_no_more(subject: Any, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.remove_report_access(asked["provider"], reason=asked["reason"], actor=actor, now=now)
+    return "The provider is asked no more. Its reports stay."
+
+
+def _are_fetched(subject: Any) -> bool:
+    return ReportAccess.objects.exists()
 
 
 def _columns(text: str) -> dict[str, str]:
@@ -157,6 +230,35 @@ def _can_be_adjusted(row: Difference) -> bool:
 
 
 OFFICE_ACTS = [
+    Act(
+        name="fetch",
+        button="Fetch now",
+        about="Butler asks each provider whose reports are fetched for the days that do not agree "
+        "yet. It also does so once a day.",
+        permission=_RECONCILE,
+        form=NoQuestions,
+        applies=_are_fetched,
+        perform=_fetch,
+    ),
+    Act(
+        name="fetch-access",
+        button="Fetch reports",
+        about="Butler fetches a provider's reports of usage and cost each day, with an admin key: "
+        "each day again until two fetches a day apart agree.",
+        permission=_ACCESS,
+        form=FetchForm,
+        is_confirmed=True,
+        perform=_set_fetch,
+    ),
+    Act(
+        name="fetch-no-more",
+        button="Fetch no more",
+        about="Butler forgets the admin key and does not ask this provider for reports any more.",
+        permission=_ACCESS,
+        form=FetchedForm,
+        applies=_are_fetched,
+        perform=_fetch_no_more,
+    ),
     Act(
         name="import",
         button="Import a report",

@@ -17,7 +17,7 @@ from dashboard.exports import exported
 from dashboard.reconciliation.acts import DIFFERENCE_ACTS, OFFICE_ACTS
 from dashboard.reconciliation.tables import asked_filters, differences_table, runs_table
 from treasury.models import Difference, DifferenceStatus, ProviderReport
-from treasury.queries import has_rail_statements, statements_to_match
+from treasury.queries import fetched_reports, has_rail_statements, statements_to_match
 from treasury.rail_statements.matching import RailDifferenceKind
 from treasury.reconciliation.differences import DifferenceKind
 
@@ -55,6 +55,7 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
         "kinds": [(kind, kind.replace("_", " ")) for kind in _KINDS],
         "statuses": [*DifferenceStatus.values, "all"],
         "has_reports": ProviderReport.objects.exists() or has_rail_statements(),
+        "fetched": fetched_reports(),
         "differences": differences_table(request.user, request.GET, now),
         "runs": runs_table(request.user, request.GET, now),
     }

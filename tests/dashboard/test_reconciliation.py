@@ -4,6 +4,8 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from django_q.models import OrmQ
 
 from security.models import Approval
 from tests.dashboard.test_agents import signed_in
@@ -106,3 +108,26 @@ def test_a_wrong_range_is_refused(charge):
     upload(fay, f"day,amount\n{TODAY},9\n")
     later = (NOON + timedelta(days=100)).date().isoformat()
     assert "Choose from 1 to 92 days" in compare(fay, until=later).content.decode()
+
+
+def test_reports_are_fetched_from_a_provider_until_that_is_ended(charge):
+    fay, ann = signed_in("fay", role="finance"), signed_in("ann", role="auditor")
+    assert "Fetched reports" not in page(ann)
+    asked = {
+        "provider": "openai",
+        "source": "openai",
+        "since": (timezone.now().date() - timedelta(days=3)).isoformat(),
+        "base_url": "",
+        "secret": "sk-admin-0000-1111",
+        "reason": "bills",
+    }
+    assert ann.post(f"{PATH}?act=fetch-access", asked).status_code == 403
+    assert fay.post(f"{PATH}?act=fetch-access", asked).status_code == 302
+    shown = page(ann)
+    assert "Fetched reports" in shown and "not asked yet. No day agrees yet." in shown
+    assert "sk-admin" not in shown and OrmQ.objects.count() == 1
+    assert ann.post(f"{PATH}?act=fetch").status_code == 403
+    assert fay.post(f"{PATH}?act=fetch").status_code == 302 and OrmQ.objects.count() == 2
+    assert ann.post(f"{PATH}?act=fetch-no-more", asked).status_code == 403
+    assert fay.post(f"{PATH}?act=fetch-no-more", asked).status_code == 302
+    assert "Fetched reports" not in page(fay)

@@ -36,6 +36,7 @@ from treasury.models.reconciliations import (
 from treasury.models.refund_triggers import COLLECTION_APPROVAL_ABOVE
 from treasury.models.refunds import Refund, RefundSource, RefundStatus
 from treasury.models.reloads import ReloadEvidence, ReloadSource
+from treasury.models.report_access import ReportAccess, ReportDay
 from treasury.models.spend_caps import SpendCap
 from treasury.models.transfers import Phase, Transfer, TransferKind
 from treasury.models.x402 import X402Allowance, X402Payment, X402Status
@@ -88,6 +89,8 @@ __all__ = [
     "RejectedWebhooks",
     "ReloadEvidence",
     "ReloadSource",
+    "ReportAccess",
+    "ReportDay",
     "ReportLine",
     "SpendCap",
     "Transfer",

@@ -28,12 +28,16 @@ from treasury.queries.receipts import receipt, receipts_of
 from treasury.queries.reconciliation import (
     bill_coverage,
     difference_page,
+    fetched_reports,
     open_differences,
+    reports_to_fetch,
 )
 from treasury.queries.refunds import due_refunds, refund_page, refundable
 from treasury.queries.x402 import x402_payment
 
 __all__ = [
+    "fetched_reports",
+    "reports_to_fetch",
     "due_payouts",
     "payout_page",
     "accounts_to_fetch",

@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
 
 from keys.books.queries.provider_usage import (
     estimated_provider_calls,
@@ -19,6 +20,8 @@ from treasury.models import (
     ProviderName,
     ProviderReport,
     ReconciliationRun,
+    ReportAccess,
+    ReportDay,
     ReportLine,
 )
 from treasury.reconciliation.differences import Group, Names, OwnCall, OwnSum
@@ -26,6 +29,8 @@ from treasury.reconciliation.lines import Line, LineKind
 
 _DAY = timedelta(days=1)
 _USAGE = "_usage"
+# So that an hourly job asks once a day, at about the same time.
+_ASKED_AGAIN_AFTER = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,36 @@ class Reported:
 
     lines: list[Line]
     reports: list[int]
+
+
+def reports_to_fetch(*, now: datetime) -> list[str]:
+    """The providers whose reports are due: asked nearly a day ago, never, or in vain."""
+    due = Q(asked_at=None) | Q(asked_at__lte=now - _ASKED_AGAIN_AFTER) | ~Q(error="")
+    return list(ReportAccess.objects.filter(due).values_list("provider_id", flat=True))
+
+
+@dataclass(frozen=True)
+class FetchedReports:
+    """A provider whose reports are fetched; `agreed_until`: the last day through which all of its
+    reports agree with themselves a day later, None before the first."""
+
+    access: ReportAccess
+    agreed_until: date | None
+
+
+def fetched_reports() -> list[FetchedReports]:
+    """The providers whose reports are fetched, and how far they agree."""
+    open_days = ReportDay.objects.filter(access=OuterRef("pk"), agreed_at=None)
+    rows = ReportAccess.objects.annotate(
+        first_open=Subquery(open_days.order_by("day").values("day")[:1]),
+        last_day=Max("days__day"),
+    )
+    return [FetchedReports(row, _agreed_until(row)) for row in rows]
+
+
+def _agreed_until(row: Any) -> date | None:
+    until: date | None = row.first_open - _DAY if row.first_open else row.last_day
+    return until if until and until >= row.since else None
 
 
 def open_differences(*, since: date, until: date) -> QuerySet[Difference]:

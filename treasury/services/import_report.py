@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from security.actor import Actor
 from treasury.audit_actions import Action
 from treasury.models import ProviderReport, ReportLine
 from treasury.reconciliation.lines import Line, UnreadableError
-from treasury.reconciliation.reports import read
+from treasury.reconciliation.reports import read_lines
 from treasury.refusals import ReportUnreadable
 
 
@@ -31,25 +31,41 @@ class ReportFile:
 
 
 def import_report(
-    file: ReportFile, *, fetched_at: datetime | None = None, actor: Actor, now: datetime
+    file: ReportFile,
+    *,
+    fetched_at: datetime | None = None,
+    days: tuple[date, date] | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> tuple[ProviderReport, bool]:
     """Keep a report and its lines, all or none; returns it and whether it is new.
 
-    The same bytes are the same report. `fetched_at`: when the provider gave it, if not now.
+    The same bytes are the same report. `fetched_at`: when the provider gave it, if not now. `days`:
+    the first and last that it was asked for, if that is known: then it may have no lines.
     Refusals: ReportUnreadable.
     """
     if not Provider.objects.filter(pk=file.provider).exists():
         raise ReportUnreadable(f"There is no provider named {file.provider}.")
     try:
-        lines = read(file.content, format_name=file.format, columns=file.columns)
+        lines = read_lines(file.content, format_name=file.format, columns=file.columns)
     except UnreadableError as error:
         raise ReportUnreadable(str(error)) from None
-    return _keep(file, lines, fetched_at=fetched_at or now, actor=actor, now=now)
+    if days is None:
+        if not lines:
+            raise ReportUnreadable("The file has no lines.")
+        days = min(line.day for line in lines), max(line.day for line in lines)
+    return _keep(file, lines, days, fetched_at=fetched_at or now, actor=actor, now=now)
 
 
 @transaction.atomic(durable=True)
 def _keep(
-    file: ReportFile, lines: list[Line], *, fetched_at: datetime, actor: Actor, now: datetime
+    file: ReportFile,
+    lines: list[Line],
+    days: tuple[date, date],
+    *,
+    fetched_at: datetime,
+    actor: Actor,
+    now: datetime,
 ) -> tuple[ProviderReport, bool]:
     report, is_new = ProviderReport.objects.get_or_create(
         provider_id=file.provider,
@@ -57,8 +73,8 @@ def _keep(
         digest=sha256(file.content).digest(),
         defaults={
             "columns": dict(file.columns),
-            "since": min(line.day for line in lines),
-            "until": max(line.day for line in lines),
+            "since": days[0],
+            "until": days[1],
             "content": file.content,
             "line_count": len(lines),
             "file_name": file.name[:200],

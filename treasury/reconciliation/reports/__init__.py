@@ -33,17 +33,23 @@ FORMATS: Mapping[str, Format] = {
 
 
 def read(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -> list[Line]:  # noqa: B006 - read only
-    """The lines of a report. `columns`: of a CSV file, the heading of each field.
+    """The lines of a report, at least one. `columns`: of a CSV file, the heading of each field.
 
     Errors: UnreadableError.
     """
+    lines = read_lines(content, format_name=format_name, columns=columns)
+    if not lines:
+        raise UnreadableError("The file has no lines.")
+    return lines
+
+
+def read_lines(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -> list[Line]:  # noqa: B006 - read only
+    """As `read`, perhaps none: of days on which nothing was used. Errors: UnreadableError."""
     if format_name not in FORMATS:
         raise UnreadableError(f"There is no format {format_name}. Use one of {', '.join(FORMATS)}.")
     if len(content) > BYTES_MAX:
         raise UnreadableError("The file is larger than 50 MB. Import it in parts, day by day.")
     lines = FORMATS[format_name].read(content, columns)
-    if not lines:
-        raise UnreadableError("The file has no lines.")
     if len(lines) > LINES_MAX:
         raise UnreadableError(f"The file has more than {LINES_MAX:,} lines. Import it in parts.")
     return lines
