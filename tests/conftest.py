@@ -42,9 +42,17 @@ def django_db_modify_db_settings(
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """The database of pytest-django, with what `migrate` has written kept aside."""
+    """The database of pytest-django, with what `migrate` has written kept aside.
+
+    A commit does not wait for the disk: what a test loses when the machine stops is not missed.
+    Tests that kill PostgreSQL do so with one of their own.
+    """
     with django_db_blocker.unblock():
         keep_seeds()
+        with connection.cursor() as cursor:
+            name = connection.settings_dict["NAME"]
+            cursor.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+        connection.close()
 
 
 @pytest.fixture(autouse=True, scope="session")

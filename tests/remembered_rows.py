@@ -1,6 +1,7 @@
 """Rows that builders write at the start of nearly every test, kept in memory and copied in again: a
 service writes an API key with its limits in some fifty statements, COPY in one for each table."""
 
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,8 +13,11 @@ from django.utils import timezone
 from keys.supply.queries import prices
 from tests.tables import filled_tables
 
-# Settings that builders do not read.
-_UNRELATED = {"SANDBOX_URL"}
+# Settings that builders do not read, or only to refuse.
+_UNRELATED = re.compile(
+    r"GATEWAY_|UPSTREAM_|SUB_TASK|(SANDBOX|SIMULATOR|OPENCLAW|PUBLIC)_URL$"
+    r"|(PROVIDER|CHANNEL)_NETWORKS$|AUDIT_CHECKPOINTS$"
+)
 _PLACE = b"{address of the provider}"
 # By builder, arguments and day: the rows of each table, as COPY writes them.
 _remembered: dict[tuple[Any, ...], dict[str, bytes]] = {}
@@ -30,7 +34,7 @@ def remember_rows(build: Callable[..., None]) -> Callable[..., None]:
         address = _address(options.get("base_url"))
         known = {**options, "base_url": None} if address else options
         key = (build, args, repr(sorted(known.items())), timezone.now().date(), bool(address))
-        if _changed_settings() - _UNRELATED:
+        if _has_changed_settings():
             build(*args, **options)
         elif key in _remembered:
             _write_or_build(_remembered[key], address, lambda: build(*args, **options))
@@ -48,13 +52,13 @@ def _address(base_url: str | None) -> bytes:
     return base_url.split("/")[2].encode() if base_url else b""
 
 
-def _changed_settings() -> set[str]:
-    """The names of the settings that a test has changed."""
-    names, holder = set(), settings._wrapped
+def _has_changed_settings() -> bool:
+    """Whether a test has changed settings that builders may read."""
+    names, holder = {"SETTINGS_MODULE"}, settings._wrapped
     while isinstance(holder, UserSettingsHolder):
-        names |= {name for name in vars(holder) if name.isupper()} - {"SETTINGS_MODULE"}
+        names |= {name for name in vars(holder) if name.isupper()}
         holder = holder.default_settings
-    return names
+    return any(not _UNRELATED.match(name) for name in names - {"SETTINGS_MODULE"})
 
 
 def _rows(address: bytes) -> dict[str, bytes]:

@@ -30,36 +30,55 @@ END $$
 """
 
 
-# Looks whether a table has rows, and empties it if so. Its plans are kept for all tests, unlike
-# those of a statement for each of 140 tables.
-_DELETE = """
-CREATE OR REPLACE FUNCTION seeds.empty_{table}() RETURNS void LANGUAGE plpgsql AS $$
-BEGIN IF EXISTS (SELECT FROM public.{table}) THEN DELETE FROM public.{table}; END IF; END $$
+# Notes that a table of these was changed; afterwards, `restore` writes it again.
+_NOTE_CHANGES = """
+CREATE TABLE IF NOT EXISTS seeds.changed (name text);
+CREATE OR REPLACE FUNCTION seeds.note_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO seeds.changed VALUES (TG_TABLE_NAME); RETURN NULL; END $$
+"""
+_NOTE_CHANGES_OF = """
+CREATE OR REPLACE TRIGGER seeds_note_change AFTER INSERT OR UPDATE OR DELETE ON public.{table}
+FOR EACH STATEMENT EXECUTE FUNCTION seeds.note_change()
+"""
+_RESTORE = """
+CREATE OR REPLACE FUNCTION seeds.restore_{table}() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN IF EXISTS (SELECT FROM seeds.changed WHERE name = '{table}') THEN
+    DELETE FROM public.{table};
+    INSERT INTO public.{table} SELECT * FROM seeds.{table};
+    DELETE FROM seeds.changed WHERE name = '{table}';
+END IF; END $$
 """
 
 
-# Those of all tables that have rows, but for what `migrate` writes.
+# Those of all tables that have rows, but for what `migrate` writes: planned once for all tests.
 _FILLED = """
 CREATE OR REPLACE FUNCTION seeds.filled_tables() RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE filled text[] := '{{}}';
-BEGIN {looks} RETURN filled; END $$
+BEGIN RETURN ARRAY({looks}); END $$
 """
-_LOOK = (
-    "IF EXISTS (SELECT FROM public.{table}) THEN filled := array_append(filled, '{table}'); END IF;"
-)
+_LOOK = "(SELECT '{table}' FROM public.{table} LIMIT 1)"
+_EMPTY = """
+CREATE OR REPLACE FUNCTION seeds.empty(tables text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE filled text; BEGIN
+    FOREACH filled IN ARRAY seeds.filled_tables() LOOP
+        IF filled = ANY(tables) THEN EXECUTE 'DELETE FROM public.' || filled; END IF;
+    END LOOP;
+END $$
+"""
 
 
 def keep_seeds() -> None:
     """Keep what `migrate` has just written into the tables."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS seeds")
+        cursor.execute(_NOTE_CHANGES)
         for table in _SEEDED:
             cursor.execute(f"CREATE TABLE IF NOT EXISTS seeds.{table} AS TABLE public.{table}")
+            cursor.execute(_RESTORE.format(table=table))
+            cursor.execute(_NOTE_CHANGES_OF.format(table=table))
         tables = connection.introspection.table_names(cursor)
-        for table in tables:
-            cursor.execute(_DELETE.format(table=table))
-        looks = "\n".join(_LOOK.format(table=table) for table in tables if table not in _MIGRATED)
-        cursor.execute(_FILLED.format(looks=looks))
+        looks = (_LOOK.format(table=table) for table in tables if table not in _MIGRATED)
+        cursor.execute(_FILLED.format(looks=" UNION ALL ".join(looks)))
+        cursor.execute(_EMPTY)
 
 
 def filled_tables() -> list[str]:
@@ -75,12 +94,8 @@ def delete_all(tables: Iterable[str]) -> list[str]:
     return [
         # Neither foreign keys nor triggers that keep rows are asked.
         "SET LOCAL session_replication_role = replica",
-        f"SELECT {', '.join(f'seeds.empty_{table}()' for table in tables)}",
-        *(
-            f"INSERT INTO public.{table} SELECT * FROM seeds.{table}"  # noqa: S608 - as above
-            for table in _SEEDED
-            if table in tables
-        ),
+        f"SELECT seeds.empty('{{{','.join(tables)}}}')",
+        *(f"SELECT seeds.restore_{table}()" for table in _SEEDED if table in tables),
         _DROP_PARTITIONS,
     ]
 
