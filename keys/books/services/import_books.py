@@ -73,9 +73,9 @@ class ImportedAllocation:
 class ImportedBooks:
     """The records of another system about API keys at the moment `as_of`.
 
-    `statuses` and `limits` are by the slug of the key; the latter has all keys. `agent` gets all
-    `allocations`, which are read once. `carried`: by slug, unit and period of a limit, what was
-    carried over into its period of `as_of`.
+    `statuses` and `limits` are by the slug of the key. `agent` gets all `allocations`, which are
+    read once. `carried`: by slug, unit and period of a limit, what was carried over into its period
+    of `as_of`.
     """
 
     as_of: datetime
@@ -97,7 +97,8 @@ def import_books(books: ImportedBooks, *, actor: Actor, now: datetime) -> None:
     """
     windows.take_books_alone()
     locked = ApiKey.objects.select_for_update(of=("self",), no_key=True).order_by("pk")
-    api_keys = locked.select_related("price").in_bulk(books.limits)
+    # All of them: which ones the allocations are of is known only as these are read.
+    api_keys = locked.select_related("price").in_bulk()
     for slug, status in books.statuses.items():
         _import_status(api_keys[slug], status, actor=actor, now=now)
     _import_allocations(books, api_keys)
