@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from keys.supply.queries import prices
-from tests.tables import filled_tables
+from tests.tables import filled_tables, has_seeds
 
 # Settings that builders do not read, or only to refuse.
 _UNRELATED = re.compile(
@@ -26,7 +26,7 @@ _remembered: dict[tuple[Any, ...], dict[str, bytes]] = {}
 def remember_rows(build: Callable[..., None]) -> Callable[..., None]:
     """Make a builder faster that starts from an empty database and returns nothing: what its first
     call with these arguments writes is what later ones find. Where a test has changed settings or
-    written the same rows, it is called as it is.
+    written the same rows, or has a database of its own, it is called as it is.
     """
 
     @wraps(build)
@@ -34,7 +34,7 @@ def remember_rows(build: Callable[..., None]) -> Callable[..., None]:
         address = _address(options.get("base_url"))
         known = {**options, "base_url": None} if address else options
         key = (build, args, repr(sorted(known.items())), timezone.now().date(), bool(address))
-        if _has_changed_settings():
+        if not has_seeds() or _has_changed_settings():
             build(*args, **options)
         elif key in _remembered:
             _write_or_build(_remembered[key], address, lambda: build(*args, **options))

@@ -66,8 +66,22 @@ END $$
 """
 
 
+# Host and name of the databases that seeds are kept in.
+_seeded: set[tuple[str, str]] = set()
+
+
+def has_seeds() -> bool:
+    """Whether this is a database of pytest-django; some tests have one of their own."""
+    return _address() in _seeded
+
+
+def _address() -> tuple[str, str]:
+    return connection.settings_dict["HOST"], connection.settings_dict["NAME"]
+
+
 def keep_seeds() -> None:
     """Keep what `migrate` has just written into the tables."""
+    _seeded.add(_address())
     with connection.cursor() as cursor:
         cursor.execute("CREATE SCHEMA IF NOT EXISTS seeds")
         cursor.execute(_NOTE_CHANGES)
