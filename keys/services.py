@@ -95,9 +95,8 @@ from keys.identity.services.agents import (
     revoke_token,
 )
 from keys.identity.services.allow_lists import set_allow_list
-from keys.identity.services.learned_holds import set_learned_holds
+from keys.identity.services.inherited_settings import set_learned_holds, set_outbound_guard
 from keys.identity.services.organisation import OrganisationChanges, change_organisation
-from keys.identity.services.outbound_guard import set_outbound_guard
 from keys.identity.services.rename import rename_agent, rename_cost_centre
 from keys.identity.services.token_use import note_token_use
 from keys.limits.services.grants import end_grant, grant, record_ended_grants
