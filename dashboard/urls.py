@@ -24,15 +24,14 @@ from dashboard.views.forecasts import forecasts
 from dashboard.views.import_keys import import_keys
 from dashboard.views.live import live
 from dashboard.views.me import me
+from dashboard.views.money_orders import payout, refund
 from dashboard.views.month_closes import month_close, month_closes
 from dashboard.views.notifications import notification, notifications
 from dashboard.views.overview import overview
-from dashboard.views.payouts import payout
 from dashboard.views.people import people, person
 from dashboard.views.rail_statements import rail_statement, rail_statements
 from dashboard.views.rails import collection, rail, rails
 from dashboard.views.reconciliation import difference, reconciliation
-from dashboard.views.refunds import refund
 from dashboard.views.report_schedules import report_schedule, report_schedules
 from dashboard.views.reports import reports
 from dashboard.views.retention import retention

@@ -1,6 +1,7 @@
 """What the queue runs for the app."""
 
 import logging
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -196,31 +197,23 @@ def read_events() -> int:
 def carry_on_collections() -> int:
     """Every minute: ask rails about collections that are due; how many there were."""
     due = due_collections(now=timezone.now())
-    for collection_id in due:
-        try:
-            treasury.advance_collection(collection_id, now=timezone.now())
-        except Refusal as refusal:
-            logger.warning("Collection %s waits: %s", collection_id, refusal)
-    return len(due)
+    return _each("Collection", due, treasury.advance_collection)
 
 
 def carry_on_refunds() -> int:
     """Every minute: carry on the refunds that are due; how many there were."""
-    due = due_refunds(now=timezone.now())
-    for refund_id in due:
-        try:
-            treasury.advance_refund(refund_id, now=timezone.now())
-        except Refusal as refusal:
-            logger.warning("Refund %s waits: %s", refund_id, refusal)
-    return len(due)
+    return _each("Refund", due_refunds(now=timezone.now()), treasury.advance_refund)
 
 
 def carry_on_payouts() -> int:
     """Every minute: carry on the payouts that are due; how many there were."""
-    due = due_payouts(now=timezone.now())
-    for payout_id in due:
+    return _each("Payout", due_payouts(now=timezone.now()), treasury.advance_payout)
+
+
+def _each(noun: str, due: list[int], advance: Callable[..., object]) -> int:
+    for pk in due:
         try:
-            treasury.advance_payout(payout_id, now=timezone.now())
+            advance(pk, now=timezone.now())
         except Refusal as refusal:
-            logger.warning("Payout %s waits: %s", payout_id, refusal)
+            logger.warning("%s %s waits: %s", noun, pk, refusal)
     return len(due)

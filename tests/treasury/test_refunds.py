@@ -35,6 +35,8 @@ from treasury import services as treasury
 from treasury.models import Account, Collection, Purchase, Refund, Transfer
 from treasury.rails.base import Answer, Outcome
 from treasury.rails.paypal import token
+from treasury.services.advance_order import advance_order
+from treasury.services.refund_kind import REFUNDS
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -149,11 +151,11 @@ def test_a_lost_answer_gives_back_once(vendor, purchase, fault):
 
 def test_a_program_that_was_killed_after_sending_is_made_up_for(vendor, purchase):
     refund = ask(purchase, "15.00")
-    begin = treasury.advance_refund.__globals__["_begin"]
-    rail = treasury.advance_refund.__globals__["rail_named"]("simulator")
-    begun = begin(refund.pk, 0, rail, now=NOON)
-    assert begin(refund.pk, 0, rail, now=NOON) is None, "another program has begun it"
-    rail.refund(begun.body, key=str(begun.key))
+    begin, calls = advance_order.__globals__["_begin"], REFUNDS.calls_to_send(refund)
+    begun = begin(REFUNDS, refund.pk, 0, calls, now=NOON)
+    again = begin(REFUNDS, refund.pk, 0, calls, now=NOON)
+    assert again is None, "another program has begun it"
+    calls.send(begun.body, key=str(begun.key))
     assert treasury.advance_refund(refund.pk, now=NOON + HOUR).status == "settled"
     assert vendor.vendor.balance() == 975
 

@@ -7,12 +7,8 @@ from treasury.models.collections import Collection, CollectionStatus
 from treasury.models.consumption import Consumption, ConsumptionRun
 from treasury.models.exchange_rates import ExchangeRate, RateSource
 from treasury.models.payees import Payee, PurchaseMethod
-from treasury.models.payouts import (
-    PAYOUT_APPROVAL_ABOVE,
-    PAYOUT_ENDED,
-    Payout,
-    PayoutStatus,
-)
+from treasury.models.payments import ENDED, MoneyOrder, Payment, PaymentStatus
+from treasury.models.payouts import PAYOUT_APPROVAL_ABOVE, Payout, PayoutStatus
 from treasury.models.policies import PurchasePolicy
 from treasury.models.provider_reports import ProviderReport, ReportLine
 from treasury.models.purchases import (
@@ -42,13 +38,11 @@ from treasury.models.transfers import Phase, Transfer, TransferKind
 from treasury.models.x402 import X402Allowance, X402Payment, X402Status
 
 __all__ = [
-    "PAYOUT_APPROVAL_ABOVE",
-    "PAYOUT_ENDED",
-    "Payout",
-    "PayoutStatus",
     "ALONE_MAX",
     "COLLECTION_APPROVAL_ABOVE",
+    "ENDED",
     "OPEN",
+    "PAYOUT_APPROVAL_ABOVE",
     "Account",
     "AccountKind",
     "BalanceAccess",
@@ -63,8 +57,13 @@ __all__ = [
     "EventStatus",
     "ExchangeRate",
     "ExpiringCredit",
+    "MoneyOrder",
     "NormalSide",
     "Payee",
+    "Payment",
+    "PaymentStatus",
+    "Payout",
+    "PayoutStatus",
     "Phase",
     "ProviderName",
     "ProviderReport",

@@ -1,20 +1,17 @@
 """Purchases of prepaid credit, what was sent for them, and what happened when."""
 
 from typing import Self
-from uuid import uuid4
 
 import pgtrigger
 from django.db import models
 from django.db.models import F, Q
 
 from common import row_triggers
-from security.models import Approval
 from treasury.models.amounts import amount_field
 from treasury.models.payees import Payee
+from treasury.models.payments import Payment
 from treasury.models.policies import PurchasePolicy
 from treasury.models.purchase_triggers import CHECK_BOUNDS, GO_ONE_WAY, RAIL_IS_ON
-from treasury.models.transfers import Transfer
-from treasury.models.two_persons import persons_field
 
 
 class PurchaseStatus(models.TextChoices):
@@ -58,7 +55,7 @@ class PurchaseQuerySet(models.QuerySet["Purchase"]):
         return self.filter(status__in=OPEN)
 
 
-class Purchase(models.Model):
+class Purchase(Payment):
     """Prepaid credit that is bought from a provider, once.
 
     proposed ─▶ approved ─▶ reserved ─▶ sending ─▶ accepted ─▶ settled ─▶ credited
@@ -69,16 +66,12 @@ class Purchase(models.Model):
     cancelled. `needs_person`: 3-D Secure, a payment that a person makes, or one of which the rail
     does not know any more whether it was made.
 
-    `key` is the idempotency key of every request for this purchase, and `body` is what each of them
-    sends: neither ever changes. `pending` sets the money aside as long as nothing definite is
-    known. `reversed_at`: the money came back after it was settled; the purchase stays what it is.
+    `reversed_at`: the money came back after it was settled; the purchase stays what it is.
     """
 
     policy = models.ForeignKey(PurchasePolicy, models.PROTECT, related_name="purchases")
     payee = models.ForeignKey(Payee, models.PROTECT, related_name="+")
-    key = models.UUIDField(unique=True, default=uuid4)
     amount = amount_field(help_text="What it costs, without fees of the rail.")
-    currency = models.CharField(max_length=5)
     status = models.CharField(
         max_length=12, choices=PurchaseStatus, default=PurchaseStatus.PROPOSED
     )
@@ -86,21 +79,10 @@ class Purchase(models.Model):
     reason = models.CharField(max_length=300, help_text="Why it is bought.")
     proposed_by = models.CharField(max_length=200)
     proposed_at = models.DateTimeField()
-    approval = models.OneToOneField(Approval, models.PROTECT, null=True, related_name="+")
-    asked_persons = persons_field()
-    approved_persons = persons_field()
     reserved_at = models.DateTimeField(null=True)
-    pending = models.OneToOneField(Transfer, models.PROTECT, null=True, related_name="+")
-    body = models.TextField(blank=True)
-    body_sha256 = models.CharField(max_length=64, blank=True)
-    key_expires_at = models.DateTimeField(null=True)
-    vendor_id = models.CharField(max_length=200, blank=True)
     ask_at = models.DateTimeField(null=True, help_text="When the rail is asked next.")
-    asks = models.PositiveIntegerField(default=0)
-    settled_at = models.DateTimeField(null=True)
     credited_at = models.DateTimeField(null=True)
     reversed_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
 
     objects = PurchaseQuerySet.as_manager()
 
@@ -192,11 +174,6 @@ class Purchase(models.Model):
 
     def __str__(self) -> str:
         return f"purchase {self.pk} ({self.status})"
-
-    @property
-    def address(self) -> str:
-        """The purchase's name in the audit."""
-        return f"purchase:{self.pk}"
 
 
 class PurchaseAttempt(models.Model):

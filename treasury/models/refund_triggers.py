@@ -1,13 +1,14 @@
-"""What the database itself refuses of refunds."""
+"""What the database refuses of refunds beside what it refuses of every payment."""
 
 from decimal import Decimal
 
 import pgtrigger
 
+from treasury.models.payments import ENDED
+
 # Refunds of one collection above this need a second person, in its currency, all of them together.
 # Those of a purchase need one above the amount that its policy names.
 COLLECTION_APPROVAL_ABOVE = Decimal(10)
-ENDED = ("refused", "declined", "expired", "cancelled")
 _ENDED = ", ".join(f"'{status}'" for status in ENDED)
 
 CHECK_REFUND = pgtrigger.Trigger(
@@ -57,35 +58,4 @@ CHECK_REFUND = pgtrigger.Trigger(
         END IF;
         RETURN NEW;
     """,  # noqa: S608 - names from this file
-)
-
-_TRANSITIONS = {
-    "proposed": ("approved", "refused", "expired", "cancelled"),
-    "approved": ("sending", "needs_person", "refused", "cancelled"),
-    "sending": ("accepted", "settled", "declined", "refused", "unknown", "needs_person"),
-    "unknown": ("sending", "accepted", "settled", "declined", "needs_person"),
-    "accepted": ("settled", "declined", "needs_person"),
-    "needs_person": ("accepted", "settled", "declined"),
-    "settled": ("declined",),
-}
-GO_ONE_WAY = pgtrigger.FSM(
-    name="refund_goes_one_way",
-    field="status",
-    transitions=[(old, new) for old, after in _TRANSITIONS.items() for new in after],
-)
-
-# A rail that was switched off sends nothing, not even again. The simulator has no row.
-RAIL_IS_ON = pgtrigger.Trigger(
-    name="refund_rail_is_on",
-    when=pgtrigger.Before,
-    operation=pgtrigger.Update,
-    condition=pgtrigger.Condition("OLD.attempts IS DISTINCT FROM NEW.attempts"),
-    func="""
-        IF EXISTS (SELECT FROM treasury_railaccount
-                    WHERE slug = NEW.rail AND enabled_at IS NULL) THEN
-            RAISE check_violation USING CONSTRAINT = 'refund_rail_is_on',
-                MESSAGE = 'refund_rail_is_on: the rail is switched off';
-        END IF;
-        RETURN NEW;
-    """,
 )

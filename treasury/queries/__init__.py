@@ -5,6 +5,7 @@ from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
 from treasury.queries.exchange_rates import rate_on, rate_page
 from treasury.queries.ledger_check import ledger_check
+from treasury.queries.money_orders import due_payouts, due_refunds, payout_page, refund_page
 from treasury.queries.pages import (
     TransferFilter,
     account_page,
@@ -12,7 +13,6 @@ from treasury.queries.pages import (
     purchase_page,
     transfer_page,
 )
-from treasury.queries.payouts import due_payouts, payout_page
 from treasury.queries.purchases import purchase_fees
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
@@ -32,7 +32,7 @@ from treasury.queries.reconciliation import (
     open_differences,
     reports_to_fetch,
 )
-from treasury.queries.refunds import due_refunds, refund_page, refundable
+from treasury.queries.refunds import refundable
 from treasury.queries.x402 import x402_payment
 
 __all__ = [

@@ -1,29 +1,11 @@
 """Reads of refunds."""
 
-from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Sum
 
-from treasury.models import Collection, CollectionStatus, Purchase, PurchaseStatus, Refund
+from treasury.models import ENDED, Collection, CollectionStatus, Purchase, PurchaseStatus
 from treasury.models.amounts import ZERO
-from treasury.models.refund_triggers import ENDED
-
-_AT_ONCE = 50
-
-
-def due_refunds(*, now: datetime) -> list[int]:
-    """The ids of refunds that are carried on now, fifty at most."""
-    due = Refund.objects.filter(ask_at__lte=now)
-    return list(due.order_by("ask_at", "pk").values_list("pk", flat=True)[:_AT_ONCE])
-
-
-def refund_page(*, status: str = "", after: int | None = None, most: int) -> list[Refund]:
-    """Refunds, newest first."""
-    rows = Refund.objects.order_by("-pk")
-    if after is not None:
-        rows = rows.filter(pk__lt=after)
-    return list((rows.filter(status=status) if status else rows)[:most])
 
 
 def refundable(paid: Collection | Purchase) -> Decimal:

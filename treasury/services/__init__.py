@@ -4,12 +4,24 @@ from treasury.services.accounts import AccountTerms, open_account
 from treasury.services.add_receipt import ReceiptFile, add_receipt
 from treasury.services.adjust_difference import adjust_approved, adjust_difference
 from treasury.services.adopt_balance import propose_adoption
-from treasury.services.advance_payout import advance_payout, apply_payout_answer
 from treasury.services.advance_purchase import advance_purchase
-from treasury.services.advance_refund import advance_refund, apply_refund_answer
 from treasury.services.apply_answer import apply_answer
-from treasury.services.ask_payout import ask_payout, cancel_payout, confirm_payout, deny_payout
-from treasury.services.ask_refund import ask_refund, cancel_refund, confirm_refund, deny_refund
+from treasury.services.ask_payout import (
+    advance_payout,
+    apply_payout_answer,
+    ask_payout,
+    cancel_payout,
+    confirm_payout,
+    deny_payout,
+)
+from treasury.services.ask_refund import (
+    advance_refund,
+    apply_refund_answer,
+    ask_refund,
+    cancel_refund,
+    confirm_refund,
+    deny_refund,
+)
 from treasury.services.balance_access import (
     AccessTerms,
     remove_balance_access,

@@ -1,7 +1,7 @@
 """Carry a purchase on by one step, whatever it waits for."""
 
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -10,21 +10,19 @@ from treasury.rail_list import paying_rail, rail_to_read
 from treasury.rails.base import Answer, MatchingRail, Outcome, Rail, SentPayment
 from treasury.refusals import PurchaseEnded
 from treasury.services.apply_answer import apply_answer
-from treasury.services.propose_purchase import end_undecided
-from treasury.services.purchase_steps import BUYER, lock_purchase, move
+from treasury.services.decide_payment import end_undecided
+from treasury.services.purchase_steps import BUYER, PURCHASES, lock_purchase, move
 from treasury.services.rail_health import note_answer
+from treasury.services.rail_requests import ASK_LAST, forgotten, key_lives
 from treasury.services.reserve_purchase import reserve_purchase
 from treasury.services.send_purchase import (
     ask_person,
     give_up_waiting,
     is_sent_by_rail,
-    key_lives,
     send_purchase,
 )
 
 _Status = PurchaseStatus
-# It may still turn up.
-_ASK_LATER = timedelta(hours=1)
 
 
 def advance_purchase(purchase_id: int, *, now: datetime) -> Purchase:
@@ -43,7 +41,7 @@ def advance_purchase(purchase_id: int, *, now: datetime) -> Purchase:
 def _advance(purchase: Purchase, *, now: datetime) -> None:
     match purchase.status:
         case _Status.PROPOSED:
-            end_undecided(purchase.pk, now=now)
+            end_undecided(PURCHASES, purchase.pk, now=now)
         case _Status.APPROVED:
             reserve_purchase(purchase.pk, now=now)
         case _Status.RESERVED if not is_sent_by_rail(purchase):
@@ -60,7 +58,7 @@ def _ask_rail(purchase: Purchase, *, now: datetime) -> None:
     """Read what the rail has; only if it has nothing, send again with the same key."""
     answer = _found(rail_to_read(purchase.payee.rail), purchase, now=now)
     is_absent = answer.outcome == Outcome.ABSENT and purchase.status == _Status.UNKNOWN
-    if is_absent and key_lives(purchase, now=now):
+    if is_absent and key_lives(purchase.key_expires_at, now=now):
         send_purchase(purchase.pk, paying_rail(purchase.payee.rail), now=now)
     elif is_absent:
         _hand_over(purchase.pk, now=now)
@@ -88,8 +86,7 @@ def _found(rail: Rail, purchase: Purchase, *, now: datetime) -> Answer:
 @transaction.atomic(durable=True)
 def _hand_over(purchase_id: int, *, now: datetime) -> None:
     purchase = lock_purchase(purchase_id, _Status.UNKNOWN)
-    note = (
-        "The rail shows no such payment, and has forgotten its key. Look into the rail's own "
-        "console, then say here whether it was paid."
-    )
-    move(purchase, _Status.NEEDS_PERSON, note=note, actor=BUYER, now=now, ask_at=now + _ASK_LATER)
+    note = forgotten("payment", done="paid")
+    # It may still turn up.
+    ask_at = now + ASK_LAST
+    move(purchase, _Status.NEEDS_PERSON, note=note, actor=BUYER, now=now, ask_at=ask_at)

@@ -11,6 +11,7 @@ from django.db import transaction
 from security.actor import Actor
 from treasury.ledger_days import ledger_day
 from treasury.models import (
+    ENDED,
     Purchase,
     PurchaseAttempt,
     PurchasePolicy,
@@ -18,27 +19,25 @@ from treasury.models import (
     TransferKind,
 )
 from treasury.rails.base import Answer, Outcome
-from treasury.services.book_refund import see_refunds
+from treasury.services.decide_payment import change, set_free
 from treasury.services.fees import book_told_fee
-from treasury.services.pending import post_pending, void_pending
+from treasury.services.pending import post_pending
 from treasury.services.purchase_steps import (
     BUYER,
-    ENDS,
-    change,
     count_decline,
     lock_with_policy,
     move,
     write_step,
 )
-from treasury.services.refund_steps import paid_purchase
+from treasury.services.rail_requests import next_ask, next_look_back, words
+from treasury.services.refunded_payment import paid_purchase
+from treasury.services.see_refunds import see_refunds
 from treasury.services.transfer import Entry, transfer
 
 _Status = PurchaseStatus
 _UNDER_WAY = (_Status.SENDING, _Status.UNKNOWN, _Status.ACCEPTED, _Status.NEEDS_PERSON)
-# How often the rail is asked: at first, and at most; each time twice as long as the time before.
-_ASK_FIRST_SECONDS, _ASK_LAST = 30, timedelta(hours=1)
 # After it is credit, a payment can still come back.
-_ASK_CREDITED, _ASK_CREDITED_FOR = timedelta(days=1), timedelta(days=120)
+_LOOK_BACK_FOR = timedelta(days=120)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class _News:
     @property
     def note(self) -> str:
         """The rail's own words."""
-        return ": ".join(filter(None, (self.answer.code, self.answer.message)))
+        return words(self.answer)
 
     def is_under_way(self) -> bool:
         """Whether the rail was asked, and nothing definite is known yet."""
@@ -125,7 +124,7 @@ def _settled(news: _News) -> None:
             return
         settle(purchase, note=news.note, actor=news.actor, now=news.now)
         PurchasePolicy.objects.filter(pk=news.policy.pk).update(declines=0)
-    elif purchase.status in ENDS and purchase.body:
+    elif purchase.status in ENDED and purchase.body:
         _contradict(news, f"The purchase was {purchase.status}, but the rail says it was paid.")
         return
     _book_fee(news)
@@ -241,13 +240,9 @@ def _refused(news: _News) -> None:
 
 
 def _end(news: _News, status: str) -> None:
-    purchase, policy = news.purchase, news.policy
-    if purchase.pending is not None:
-        void_pending(
-            purchase.pending, effective_on=ledger_day(news.now), actor=news.actor, now=news.now
-        )
+    set_free(news.purchase, actor=news.actor, now=news.now)
     news.move(status)
-    count_decline(policy, note=news.note, now=news.now)
+    count_decline(news.policy, note=news.note, now=news.now)
 
 
 def _absent(news: _News) -> None:
@@ -283,10 +278,8 @@ def _ask_later(purchase: Purchase, now: datetime) -> None:
 
 
 def _next_ask(purchase: Purchase, now: datetime) -> datetime | None:
-    if purchase.reversed_at or not purchase.body or purchase.status in ENDS:
+    if purchase.reversed_at or not purchase.body or purchase.status in ENDED:
         return None
     if purchase.credited_at:
-        later = now + _ASK_CREDITED
-        return later if later < purchase.credited_at + _ASK_CREDITED_FOR else None
-    pause = timedelta(seconds=_ASK_FIRST_SECONDS << min(purchase.asks, 20))
-    return now + min(pause, _ASK_LAST)
+        return next_look_back(purchase.credited_at, lasts=_LOOK_BACK_FOR, now=now)
+    return next_ask(purchase.asks, now=now)

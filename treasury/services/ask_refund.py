@@ -1,4 +1,4 @@
-"""Ask for refunds, and say what is known of them: persons, and the approval of a second one."""
+"""Ask for refunds of collections and purchases, and carry them on."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,29 +7,24 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from security import approvals
-from security import services as security
 from security.actor import Actor
 from security.approvals import ApprovalKind
 from security.models import Approval
-from security.refusals import ApprovalOutdated
-from treasury.ledger_days import ledger_day
-from treasury.models import COLLECTION_APPROVAL_ABOVE, Purchase, Refund, RefundSource, RefundStatus
-from treasury.models.refund_triggers import ENDED
-from treasury.refusals import RefundEnded, RefundExceeds, WrongRefund
-from treasury.services.book_refund import book_refund
-from treasury.services.pending import void_pending
-from treasury.services.refund_steps import (
-    REFUNDER,
-    Paid,
-    change,
-    lock_paid,
-    lock_refund,
-    move,
-    record,
+from treasury.models import (
+    COLLECTION_APPROVAL_ABOVE,
+    ENDED,
+    Purchase,
+    Refund,
+    RefundSource,
+    RefundStatus,
 )
-
-_Status = RefundStatus
-_NOT_SENT = (_Status.PROPOSED, _Status.APPROVED)
+from treasury.rails.base import Answer
+from treasury.refusals import RefundExceeds, WrongRefund
+from treasury.services.advance_order import advance_order, apply_order_answer, confirm_order
+from treasury.services.decide_payment import approve, ask_second_person, cancel, deny
+from treasury.services.order_kind import record_step
+from treasury.services.refund_kind import REFUNDS
+from treasury.services.refunded_payment import Paid, lock_paid
 
 
 @transaction.atomic(durable=True)
@@ -63,12 +58,12 @@ def ask_refund(  # noqa: PLR0913  (each by name)
         asked_by=str(actor),
         asked_at=now,
     )
-    record(refund, before="", reason=refund.reason, actor=actor, now=now)
+    record_step(REFUNDS, refund, reason=refund.reason, actor=actor, now=now)
     above = _approval_above(paid)
     if _alone(paid) > above:
         _ask(refund, actor=actor, now=now)
     else:
-        move(refund, _Status.APPROVED, actor=actor, now=now, ask_at=now)
+        REFUNDS.move(refund, RefundStatus.APPROVED, actor=actor, now=now, ask_at=now)
     return refund
 
 
@@ -96,92 +91,46 @@ def _alone(paid: Paid) -> Decimal:
 
 
 def _ask(refund: Refund, *, actor: Actor, now: datetime) -> None:
-    approval, _ = security.ask_approval(
-        kind=REFUND,
-        subject=refund.address,
-        change={"refund": refund.pk, "amount": format(refund.amount, "f")},
-        effect=f"{refund.amount:f} {refund.currency} of {refund.of} go back by {refund.rail}.",
-        reason=refund.reason,
-        actor=actor,
-        now=now,
-    )
-    change(refund, approval=approval, asked_persons=approval.asked_persons, ask_at=now)
-
-
-def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
-    try:
-        _, refund = lock_refund(approval.change["refund"], _Status.PROPOSED)
-    except (RefundEnded, WrongRefund) as refusal:
-        raise ApprovalOutdated(str(refusal)) from refusal
-    move(
+    ask_second_person(
         refund,
-        _Status.APPROVED,
-        note=approval.decided_reason,
+        REFUND,
+        terms={"refund": refund.pk, "amount": format(refund.amount, "f")},
+        effect=f"{refund.amount:f} {refund.currency} of {refund.of} go back by {refund.rail}.",
         actor=actor,
         now=now,
-        approved_persons=approval.decided_persons,
         ask_at=now,
     )
 
 
-def end_undecided_refund(refund_id: int, *, ask_at: datetime, now: datetime) -> None:
-    """End a proposed refund whose approval was rejected, withdrawn or has expired; else look again
-    at `ask_at`."""
-    with transaction.atomic(durable=True):
-        _, refund = lock_refund(refund_id, _Status.PROPOSED)
-        approval = refund.approval
-        ends = {
-            Approval.Status.REJECTED: _Status.REFUSED,
-            Approval.Status.WITHDRAWN: _Status.CANCELLED,
-            Approval.Status.EXPIRED: _Status.EXPIRED,
-        }
-        if approval is None or approval.status not in ends:
-            change(refund, ask_at=ask_at)
-            return
-        note = f"The approval was {approval.status}. {approval.decided_reason}".strip()
-        move(refund, ends[Approval.Status(approval.status)], note=note, actor=REFUNDER, now=now)
+def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
+    approve(REFUNDS, approval.change["refund"], approval, actor=actor, now=now, ask_at=now)
 
 
-@transaction.atomic(durable=True)
+def advance_refund(refund_id: int, *, now: datetime) -> Refund:
+    """Do the next thing for a refund. As `advance_order`."""
+    return advance_order(REFUNDS, refund_id, now=now)
+
+
+def apply_refund_answer(refund_id: int, answer: Answer, *, now: datetime) -> Refund:
+    """Carry a refund on by an answer of its rail. As `apply_order_answer`."""
+    return apply_order_answer(REFUNDS, refund_id, answer, now=now)
+
+
 def confirm_refund(refund_id: int, *, reference: str, actor: Actor, now: datetime) -> Refund:
-    """A person knows that the money went back: it is booked.
-
-    `reference`: how the rail or the bank names it. Refusals: WrongRefund, RefundNotFound,
-    RefundEnded, AccountOverdrawn, PeriodClosed.
-    """
-    if not reference.strip():
-        raise WrongRefund("Say how the rail or the bank names it.")
-    paid, refund = lock_refund(refund_id, _Status.NEEDS_PERSON)
-    named = reference.strip()[:200]
-    change(refund, vendor_id=named, note=f"A person has seen it: {named}.")
-    book_refund(paid, refund, actor=actor, now=now)
-    return refund
+    """A person knows that the money went back: it is booked. `reference`: how the rail or the bank
+    names it. Refusals: WrongRefund, RefundNotFound, RefundEnded, AccountOverdrawn, PeriodClosed."""
+    return confirm_order(REFUNDS, refund_id, reference=reference, actor=actor, now=now)
 
 
-@transaction.atomic(durable=True)
 def deny_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) -> Refund:
-    """A person knows that no money went back and none will: it can be asked for again.
-
-    Refusals: WrongRefund, RefundNotFound, RefundEnded.
-    """
-    return _end(refund_id, _Status.DECLINED, reason, actor=actor, now=now)
+    """A person knows that no money went back and none will: it can be asked for again. Refusals:
+    WrongRefund, RefundNotFound, RefundEnded."""
+    return deny(REFUNDS, refund_id, reason=reason, actor=actor, now=now)
 
 
-@transaction.atomic(durable=True)
 def cancel_refund(refund_id: int, *, reason: str, actor: Actor, now: datetime) -> Refund:
     """Cancel a refund before anything was sent. Refusals: as `deny_refund`."""
-    return _end(refund_id, _Status.CANCELLED, reason, actor=actor, now=now)
-
-
-def _end(refund_id: int, status: str, reason: str, *, actor: Actor, now: datetime) -> Refund:
-    if not reason.strip():
-        raise WrongRefund("Say why.")
-    allowed = (_Status.NEEDS_PERSON,) if status == _Status.DECLINED else _NOT_SENT
-    _, refund = lock_refund(refund_id, *allowed)
-    if refund.pending is not None:
-        void_pending(refund.pending, effective_on=ledger_day(now), actor=actor, now=now)
-    move(refund, status, note=reason, actor=actor, now=now)
-    return refund
+    return cancel(REFUNDS, refund_id, reason=reason, actor=actor, now=now)
 
 
 REFUND = approvals.register(

@@ -1,6 +1,5 @@
 """Ask payers for money, and find out what came of it."""
 
-import hashlib
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -18,22 +17,26 @@ from treasury.rail_list import collecting_rail, collecting_rail_to_read
 from treasury.rails.base import Answer, CollectingRail, Order, Outcome
 from treasury.refusals import RailOff, WrongRail
 from treasury.services.accounts import AccountTerms, open_account
-from treasury.services.book_refund import see_refunds
 from treasury.services.fees import book_told_fee
 from treasury.services.rail_health import note_answer
+from treasury.services.rail_requests import (
+    ANSWER_WITHIN,
+    as_unknown,
+    key_lives,
+    next_ask,
+    next_look_back,
+    request_columns,
+    words,
+)
 from treasury.services.record_funding import funding_account
-from treasury.services.refund_steps import paid_collection
+from treasury.services.refunded_payment import paid_collection
+from treasury.services.see_refunds import see_refunds
 from treasury.services.transfer import Entry, transfer
 
 _Status = CollectionStatus
 COLLECTOR = Actor.job("collections")
-# An answer takes less; after that, what was sent is looked up.
-ANSWER_WITHIN = timedelta(minutes=2)
-# A key is not used shortly before the vendor forgets it.
-_MARGIN = timedelta(minutes=10)
-_ASK_FIRST_SECONDS, _ASK_LAST = 30, timedelta(hours=1)
 # A payer's bank may take it back for a while.
-_ASK_SETTLED, _ASK_SETTLED_FOR = timedelta(days=1), timedelta(days=120)
+_LOOK_BACK_FOR = timedelta(days=120)
 # Orders and hosted pages have long expired by then.
 _ASK_OPEN_FOR = timedelta(days=30)
 _UNDER_WAY = (_Status.SENDING, _Status.UNKNOWN, _Status.ACTION, _Status.ACCEPTED)
@@ -125,9 +128,7 @@ def _create(
         purpose=order.payee,
         asked_by=str(actor),
         asked_at=now,
-        body=body,
-        body_sha256=hashlib.sha256(body.encode()).hexdigest(),
-        key_expires_at=now + rail.key_life,
+        **request_columns(body, key_life=rail.key_life, now=now),
         ask_at=now,
     )
     _record(collection, actor=actor, now=now)
@@ -141,10 +142,9 @@ def _send(collection: Collection, *, now: datetime) -> Collection:
         return Collection.objects.get(pk=collection.pk)
     answer = rail.collect(collection.body, key=str(collection.key))
     note_answer(collection.rail_account_id, answer, now=now)
-    if collection.attempts and answer.outcome == Outcome.REFUSED:
-        # It says nothing about the earlier request.
-        answer = Answer(outcome=Outcome.UNKNOWN, code=answer.code, message=answer.message)
-    return apply_collection_answer(collection.pk, answer, now=now)
+    # What is refused says nothing about an earlier request.
+    told = as_unknown(answer) if collection.attempts else answer
+    return apply_collection_answer(collection.pk, told, now=now)
 
 
 @transaction.atomic(durable=True)
@@ -171,10 +171,8 @@ def _ask(collection: Collection, *, now: datetime) -> Collection:
     note_answer(collection.rail_account_id, answer, now=now)
     if answer.outcome == Outcome.ABSENT:
         return _absent(collection, rail, now=now)
-    if answer.outcome == Outcome.REFUSED:
-        # That it cannot be read says nothing about it.
-        answer = Answer(outcome=Outcome.UNKNOWN, code=answer.code, message=answer.message)
-    return apply_collection_answer(collection.pk, answer, now=now)
+    # That it cannot be read says nothing about it.
+    return apply_collection_answer(collection.pk, as_unknown(answer), now=now)
 
 
 def _absent(collection: Collection, rail: CollectingRail, *, now: datetime) -> Collection:
@@ -182,7 +180,7 @@ def _absent(collection: Collection, rail: CollectingRail, *, now: datetime) -> C
         return collection  # its request is under way
     if collection.status not in (_Status.SENDING, _Status.UNKNOWN):
         return apply_collection_answer(collection.pk, Answer(outcome=Outcome.UNKNOWN), now=now)
-    if now + _MARGIN < collection.key_expires_at:
+    if key_lives(collection.key_expires_at, now=now):
         return _send(collection, now=now)
     # Nobody can pay what the rail does not have, and nothing is sent any more.
     answer = Answer(outcome=Outcome.DECLINED, code="absent", message="The rail never had it.")
@@ -199,7 +197,7 @@ def _lock(collection_id: int) -> Collection:
 
 def _carry(collection: Collection, answer: Answer, *, now: datetime) -> None:
     collection.vendor_id = collection.vendor_id or answer.vendor_id
-    collection.note = ": ".join(filter(None, (answer.code, answer.message)))[:300]
+    collection.note = words(answer)[:300]
     collection.action_url = answer.action_url or collection.action_url
     status = _STATUS[answer.outcome]
     if status == _Status.UNKNOWN and collection.status != _Status.SENDING:
@@ -289,13 +287,10 @@ def _accounts(collection: Collection, *, now: datetime) -> tuple[str, str]:
 
 def _next_ask(collection: Collection, now: datetime) -> datetime | None:
     if collection.status == _Status.SETTLED and not collection.reversed_at:
-        later = now + _ASK_SETTLED
-        is_over = collection.settled_at and later > collection.settled_at + _ASK_SETTLED_FOR
-        return None if is_over else later
+        return next_look_back(collection.settled_at, lasts=_LOOK_BACK_FOR, now=now)
     if collection.status not in _UNDER_WAY or now > collection.asked_at + _ASK_OPEN_FOR:
         return None
-    pause = timedelta(seconds=_ASK_FIRST_SECONDS << min(collection.asks, 20))
-    return now + min(pause, _ASK_LAST)
+    return next_ask(collection.asks, now=now)
 
 
 def _record(collection: Collection, *, before: str = "", actor: Actor, now: datetime) -> None:

@@ -5,21 +5,14 @@ from datetime import datetime
 from django.db import transaction
 
 from security.actor import Actor
-from treasury.ledger_days import ledger_day
 from treasury.models import Purchase, PurchaseStatus
 from treasury.refusals import WrongPurchase
 from treasury.services.add_receipt import ReceiptFile, keep_receipt
 from treasury.services.apply_answer import credit, settle
-from treasury.services.pending import void_pending
-from treasury.services.purchase_steps import (
-    change,
-    lock_with_policy,
-    move,
-    write_step,
-)
+from treasury.services.decide_payment import cancel, change, deny
+from treasury.services.purchase_steps import PURCHASES, lock_with_policy, write_step
 
 _Status = PurchaseStatus
-_NOT_SENT = (_Status.PROPOSED, _Status.APPROVED, _Status.RESERVED)
 
 
 @transaction.atomic(durable=True)
@@ -53,28 +46,15 @@ def confirm_purchase(
     return purchase
 
 
-@transaction.atomic(durable=True)
 def deny_purchase(purchase_id: int, *, reason: str, actor: Actor, now: datetime) -> Purchase:
     """A person knows that it was not paid and will not be: the money is free again.
 
     Refusals: WrongPurchase, PurchaseNotFound, PurchaseEnded.
     """
-    return _end(purchase_id, _Status.DECLINED, reason, actor=actor, now=now)
+    return deny(PURCHASES, purchase_id, reason=reason, actor=actor, now=now)
 
 
-@transaction.atomic(durable=True)
 def cancel_purchase(purchase_id: int, *, reason: str, actor: Actor, now: datetime) -> Purchase:
     """Cancel a purchase before anything was sent. Refusals: WrongPurchase, PurchaseNotFound,
     PurchaseEnded."""
-    return _end(purchase_id, _Status.CANCELLED, reason, actor=actor, now=now)
-
-
-def _end(purchase_id: int, status: str, reason: str, *, actor: Actor, now: datetime) -> Purchase:
-    if not reason.strip():
-        raise WrongPurchase("Say why.")
-    allowed = (_Status.NEEDS_PERSON,) if status == _Status.DECLINED else _NOT_SENT
-    _, purchase = lock_with_policy(purchase_id, *allowed)
-    if purchase.pending is not None:
-        void_pending(purchase.pending, effective_on=ledger_day(now), actor=actor, now=now)
-    move(purchase, status, note=reason, actor=actor, now=now)
-    return purchase
+    return cancel(PURCHASES, purchase_id, reason=reason, actor=actor, now=now)

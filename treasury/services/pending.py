@@ -1,7 +1,7 @@
 """Transfers in two phases: set an amount aside, then post it, give it back, or let it expire."""
 
 from collections.abc import Collection
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -12,6 +12,8 @@ from treasury.models import Phase, Transfer
 from treasury.refusals import ExceedsPendingTransfer, TransferEnded, WrongTransfer
 from treasury.services.transfer import Entry, lock_accounts, record, row
 
+# What is unknown stays set aside until it is known: no clock gives it back.
+UNTIL_KNOWN = timedelta(days=36_500)
 _EXPIRED_AT_ONCE = 100
 _ACTOR = Actor.job("expiry of transfers")
 

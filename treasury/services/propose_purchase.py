@@ -1,4 +1,4 @@
-"""Propose purchases, and what follows when a second person has decided."""
+"""Propose purchases of credit."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -7,23 +7,14 @@ from django.db import transaction
 
 from common.formatting import dollars
 from security import approvals
-from security import services as security
 from security.actor import Actor
 from security.approvals import ApprovalKind
 from security.models import Approval
-from security.refusals import ApprovalOutdated
 from treasury.bounds import check_bounds, spent
 from treasury.models import Purchase, PurchaseMethod, PurchasePolicy, PurchaseStatus
-from treasury.refusals import PolicyPaused, PurchaseEnded, PurchaseOpen, WrongPurchase
-from treasury.services.purchase_steps import (
-    BUYER,
-    change,
-    lock_policy,
-    lock_purchase,
-    lock_with_policy,
-    move,
-    write_step,
-)
+from treasury.refusals import PolicyPaused, PurchaseOpen, WrongPurchase
+from treasury.services.decide_payment import approve, ask_second_person
+from treasury.services.purchase_steps import PURCHASES, lock_policy, move, write_step
 
 _Status = PurchaseStatus
 
@@ -66,7 +57,7 @@ def propose(  # noqa: PLR0913  (each by name)
     )
     write_step(purchase, note=reason, actor=actor, now=now)
     if amount > policy.approval_above:
-        _ask(purchase, policy, actor=actor, now=now)
+        _ask(purchase, actor=actor, now=now)
     else:
         note = f"No second person is needed up to {dollars(policy.approval_above)}."
         move(purchase, _Status.APPROVED, note=note, actor=actor, now=now)
@@ -90,53 +81,23 @@ def _check(policy: PurchasePolicy, amount: Decimal, reason: str) -> None:
         raise WrongPurchase(f"The amount must be more than 0, with at most {scale} decimal places.")
 
 
-def _ask(purchase: Purchase, policy: PurchasePolicy, *, actor: Actor, now: datetime) -> None:
+def _ask(purchase: Purchase, *, actor: Actor, now: datetime) -> None:
     payee = purchase.payee
-    approval, _ = security.ask_approval(
-        kind=PURCHASE,
-        subject=purchase.address,
-        change={"purchase": purchase.pk, "amount": format(purchase.amount, "f")},
+    ask_second_person(
+        purchase,
+        PURCHASE,
+        terms={"purchase": purchase.pk, "amount": format(purchase.amount, "f")},
         effect=(
             f"{payee.destination} is paid {purchase.amount:f} {purchase.currency} by {payee.rail} "
             f"for credit of {payee.provider_id}."
         ),
-        reason=purchase.reason,
         actor=actor,
         now=now,
     )
-    change(purchase, approval=approval, asked_persons=approval.asked_persons)
 
 
 def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
-    try:
-        purchase = lock_purchase(approval.change["purchase"], _Status.PROPOSED)
-    except PurchaseEnded as refusal:
-        raise ApprovalOutdated(str(refusal)) from refusal
-    move(
-        purchase,
-        _Status.APPROVED,
-        note=approval.decided_reason,
-        actor=actor,
-        now=now,
-        approved_persons=approval.decided_persons,
-    )
-
-
-@transaction.atomic(durable=True)
-def end_undecided(purchase_id: int, *, now: datetime) -> None:
-    """End a proposed purchase whose approval was rejected, withdrawn or has expired."""
-    _, purchase = lock_with_policy(purchase_id)
-    approval = purchase.approval
-    if purchase.status != _Status.PROPOSED or approval is None:
-        return
-    ends = {
-        Approval.Status.REJECTED: _Status.REFUSED,
-        Approval.Status.WITHDRAWN: _Status.CANCELLED,
-        Approval.Status.EXPIRED: _Status.EXPIRED,
-    }
-    if approval.status in ends:
-        note = f"The approval was {approval.status}. {approval.decided_reason}".strip()
-        move(purchase, ends[Approval.Status(approval.status)], note=note, actor=BUYER, now=now)
+    approve(PURCHASES, approval.change["purchase"], approval, actor=actor, now=now)
 
 
 PURCHASE = approvals.register(

@@ -6,18 +6,13 @@ from typing import Any
 from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
-from treasury.models import Purchase, PurchasePolicy, PurchaseStatus, PurchaseStep
+from treasury.models import ENDED, Purchase, PurchasePolicy, PurchaseStatus, PurchaseStep
 from treasury.refusals import PurchaseEnded, PurchaseNotFound, WrongPurchase
+from treasury.services.decide_payment import PaymentKind, change
 from treasury.services.policies import pause
 from treasury.services.purchase_alerts import tell_of_pause, tell_of_purchase
 
 BUYER = Actor.job("purchases")
-ENDS = (
-    PurchaseStatus.REFUSED,
-    PurchaseStatus.DECLINED,
-    PurchaseStatus.EXPIRED,
-    PurchaseStatus.CANCELLED,
-)
 
 
 def lock_policy(policy_id: int) -> PurchasePolicy:
@@ -77,10 +72,9 @@ def move(
     Joins the caller's transaction.
     """
     before = purchase.status
-    if status in ENDS:
+    if status in ENDED:
         columns |= {"ended_at": now, "ask_at": None}
         PurchasePolicy.objects.filter(pk=purchase.policy_id).update(is_armed=True)
-    purchase.status = status
     change(purchase, status=status, **columns)
     write_step(purchase, note=note, actor=actor, now=now)
     audit.record(
@@ -95,13 +89,6 @@ def move(
     tell_of_purchase(purchase, before=before, note=note, now=now)
 
 
-def change(purchase: Purchase, **columns: Any) -> None:
-    """Set columns of a locked purchase."""
-    for name, value in columns.items():
-        setattr(purchase, name, value)
-    Purchase.objects.filter(pk=purchase.pk).update(**columns)
-
-
 def write_step(purchase: Purchase, *, note: str, actor: Actor, now: datetime) -> None:
     """Add a line to the timeline of the purchase."""
     PurchaseStep.objects.create(
@@ -111,6 +98,32 @@ def write_step(purchase: Purchase, *, note: str, actor: Actor, now: datetime) ->
         taken_by=str(actor),
         taken_at=now,
     )
+
+
+class _Purchases(PaymentKind[Purchase]):
+    """See `PaymentKind`."""
+
+    job = BUYER
+    not_sent = (PurchaseStatus.PROPOSED, PurchaseStatus.APPROVED, PurchaseStatus.RESERVED)
+    ended, missing, wrong = PurchaseEnded, PurchaseNotFound, WrongPurchase
+
+    def lock(self, payment_id: int, *statuses: str) -> Purchase:
+        return lock_with_policy(payment_id, *statuses)[1]
+
+    def move(
+        self,
+        payment: Purchase,
+        status: str,
+        *,
+        note: str = "",
+        actor: Actor,
+        now: datetime,
+        **columns: Any,
+    ) -> None:
+        move(payment, status, note=note, actor=actor, now=now, **columns)
+
+
+PURCHASES = _Purchases()
 
 
 def count_decline(policy: PurchasePolicy, *, note: str, now: datetime) -> None:

@@ -17,9 +17,9 @@ from treasury.models import (
     Refund,
 )
 from treasury.rails.webhooks import Event, WebhookRejected
-from treasury.services.advance_payout import advance_payout
 from treasury.services.advance_purchase import advance_purchase
-from treasury.services.advance_refund import advance_refund
+from treasury.services.ask_payout import advance_payout
+from treasury.services.ask_refund import advance_refund
 from treasury.services.collect import advance_collection
 from treasury.services.receive_webhook import reader_of
 

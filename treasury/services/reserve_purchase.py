@@ -1,6 +1,6 @@
 """Set the money of a purchase aside, in one transaction with the check of the bounds."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
@@ -8,7 +8,7 @@ from treasury.bounds import check_bounds, spent
 from treasury.ledger_days import ledger_day
 from treasury.models import Purchase, PurchasePolicy, PurchaseStatus, TransferKind
 from treasury.refusals import AccountOverdrawn, PolicyPaused, PurchaseBoundReached
-from treasury.services.pending import begin_pending
+from treasury.services.pending import UNTIL_KNOWN, begin_pending
 from treasury.services.purchase_steps import (
     BUYER,
     cool_off,
@@ -17,9 +17,6 @@ from treasury.services.purchase_steps import (
     move,
 )
 from treasury.services.transfer import Entry
-
-# What is unknown stays set aside until it is known: no clock gives it back.
-_NEVER = timedelta(days=36_500)
 
 
 @transaction.atomic(durable=True)
@@ -56,5 +53,5 @@ def _reserve(policy: PurchasePolicy, purchase: Purchase, *, now: datetime) -> No
         reference=purchase.address,
         idempotency_key=f"{purchase.address} {purchase.key}",
     )
-    (pending,) = begin_pending([entry], expires_at=now + _NEVER, actor=BUYER, now=now)
+    (pending,) = begin_pending([entry], expires_at=now + UNTIL_KNOWN, actor=BUYER, now=now)
     move(purchase, PurchaseStatus.RESERVED, actor=BUYER, now=now, reserved_at=now, pending=pending)

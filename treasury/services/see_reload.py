@@ -35,14 +35,13 @@ from treasury.reloads import SAME_WITHIN, Approved, Reading, beyond, is_same, mi
 from treasury.services.accounts import AccountTerms, open_account
 from treasury.services.add_receipt import ReceiptFile, keep_receipt
 from treasury.services.apply_answer import credit as book_credit
-from treasury.services.pending import begin_pending, post_pending
+from treasury.services.pending import UNTIL_KNOWN, begin_pending, post_pending
 from treasury.services.purchase_alerts import tell_of_reload
 from treasury.services.purchase_steps import lock_policy, write_step
 from treasury.services.record_funding import funding_account
 from treasury.services.transfer import Entry, lock_accounts, transfer
 
 _ACTOR = Actor.job("balances")
-_NEVER = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +248,7 @@ def _purchase(
         idempotency_key=f"reload {key}",
     )
     (pending,) = begin_pending(
-        [entry], expires_at=now + _NEVER, journal=journal, actor=actor, now=now
+        [entry], expires_at=now + UNTIL_KNOWN, journal=journal, actor=actor, now=now
     )
     purchase = _insert(policy, sighting, key, pending, actor=actor, now=now)
     post_pending(

@@ -1,6 +1,5 @@
 """Ask the rail for the payment: the attempt is committed before the first byte leaves."""
 
-import hashlib
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -9,13 +8,10 @@ from django.utils import timezone
 from treasury.models import Purchase, PurchaseAttempt, PurchaseMethod, PurchaseStatus
 from treasury.rails.base import Order, PayingRail
 from treasury.services.apply_answer import apply_answer
-from treasury.services.purchase_steps import BUYER, change, lock_purchase, move
+from treasury.services.decide_payment import change
+from treasury.services.purchase_steps import BUYER, lock_purchase, move
 from treasury.services.rail_health import note_answer
-
-# A program that was killed in between answers nothing: after that, the rail is asked what it has.
-ANSWER_WITHIN = timedelta(minutes=2)
-# A key is not used shortly before the vendor forgets it.
-_MARGIN = timedelta(minutes=10)
+from treasury.services.rail_requests import ANSWER_WITHIN, request_columns
 
 _Status = PurchaseStatus
 
@@ -59,18 +55,12 @@ def give_up_waiting(purchase_id: int, *, now: datetime) -> bool:
     return True
 
 
-def key_lives(purchase: Purchase, *, now: datetime) -> bool:
-    """Whether the vendor still knows the key, so that sending again is the same payment."""
-    return purchase.key_expires_at is not None and now + _MARGIN < purchase.key_expires_at
-
-
 @transaction.atomic(durable=True)
 def _begin(purchase_id: int, rail: PayingRail, *, now: datetime) -> PurchaseAttempt:
     purchase = lock_purchase(purchase_id, _Status.RESERVED, _Status.UNKNOWN)
     if purchase.status == _Status.RESERVED:
         body = rail.body(_order(purchase))
-        sha256 = hashlib.sha256(body.encode()).hexdigest()
-        change(purchase, body=body, body_sha256=sha256, key_expires_at=now + rail.key_life)
+        change(purchase, **request_columns(body, key_life=rail.key_life, now=now))
     number = purchase.attempts.count() + 1
     note = "Sent." if number == 1 else "Sent again, with the same key and the same bytes."
     move(purchase, _Status.SENDING, note=note, actor=BUYER, now=now, ask_at=now + ANSWER_WITHIN)

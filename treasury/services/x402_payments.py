@@ -47,13 +47,12 @@ from treasury.refusals import (
     WrongRail,
 )
 from treasury.services.accounts import AccountTerms, open_account
-from treasury.services.pending import begin_pending, post_pending, void_pending
+from treasury.services.pending import UNTIL_KNOWN, begin_pending, post_pending, void_pending
 from treasury.services.transfer import Entry, transfer
 
 _ACTOR = Actor.job("x402")
 # Clocks differ, and a blockchain takes a while: the signature is not used after that.
 _MARGIN = timedelta(minutes=5)
-_NEVER = timedelta(days=36_500)
 _AT_ONCE = 100
 
 
@@ -108,7 +107,7 @@ def _sign(
         expires_at=expires_at,
     )
     (payment.pending,) = begin_pending(
-        [_entry(payment, allowance.agent, now)], expires_at=now + _NEVER, actor=actor, now=now
+        [_entry(payment, allowance.agent, now)], expires_at=now + UNTIL_KNOWN, actor=actor, now=now
     )
     payment.save(force_insert=True)
     _record(payment, Action.X402_SIGN, actor=actor, now=now)

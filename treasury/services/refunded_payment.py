@@ -1,16 +1,11 @@
-"""What a refund goes back from, and the move of a refund from one status to the next."""
+"""What a refund is of: a collection or purchase of which money can go back."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from alerts import services as alerts
-from security import audit
-from security.actor import Actor
-from treasury.alert_kinds import REFUND_WAITS
-from treasury.audit_actions import Action
 from treasury.models import (
+    ENDED,
     Account,
     Collection,
     CollectionStatus,
@@ -21,12 +16,9 @@ from treasury.models import (
     Transfer,
 )
 from treasury.models.amounts import ZERO
-from treasury.models.refund_triggers import ENDED
 from treasury.models.refunds import RefundQuerySet
-from treasury.refusals import RefundEnded, RefundNotFound, WrongRefund
+from treasury.refusals import WrongRefund
 from treasury.services.purchase_steps import lock_purchase
-
-REFUNDER = Actor.job("refunds")
 
 
 @dataclass(frozen=True)
@@ -126,67 +118,12 @@ def lock_paid(*, collection_id: int | None = None, purchase_id: int | None = Non
     return paid
 
 
-def lock_refund(refund_id: int, *statuses: str) -> tuple[Paid, Refund]:
-    """The refund and its payment, locked, the payment first. Refusals: RefundNotFound,
-    RefundEnded."""
-    found = Refund.objects.filter(pk=refund_id).values("collection_id", "purchase_id").first()
-    if found is None:
-        raise RefundNotFound(refund_id=refund_id)
-    paid = lock_paid(**found)
-    refund = (
-        Refund.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("pending", "transfer", "approval", "purchase__payee")
-        .get(pk=refund_id)
-    )
-    if statuses and refund.status not in statuses:
-        raise RefundEnded(refund_id=refund_id, status=refund.status)
-    return paid, refund
-
-
-def move(
-    refund: Refund, status: str, *, note: str = "", actor: Actor, now: datetime, **columns: Any
-) -> None:
-    """Set the status and the columns of a locked refund. Joins the caller's transaction."""
-    before = refund.status
-    if status in ENDED:
-        columns |= {"ended_at": now, "ask_at": None}
-    change(refund, status=status, note=(note or refund.note)[:300], **columns)
-    record(refund, before=before, reason=note, actor=actor, now=now)
-    tell(refund, before=before, now=now)
-
-
-def change(refund: Refund, **columns: Any) -> None:
-    """Set columns of a locked refund."""
-    for name, value in columns.items():
-        setattr(refund, name, value)
-    Refund.objects.filter(pk=refund.pk).update(**columns)
-
-
-def record(refund: Refund, *, before: str, reason: str, actor: Actor, now: datetime) -> None:
-    """Write a step of the refund into the audit."""
-    audit.record(
-        actor=actor,
-        action=Action.REFUND_MOVE,
-        subject=refund.address,
-        related=[refund.of],
-        before={"status": before} if before else None,
-        after={"status": refund.status, "amount": refund.amount, "currency": refund.currency},
-        reason=reason,
-        at=now,
-    )
-
-
-def tell(refund: Refund, *, before: str, now: datetime) -> None:
-    """Raise or resolve the alert of a refund that waits for a person."""
-    key = f"{REFUND_WAITS.slug}:{refund.pk}"
-    if refund.status == RefundStatus.NEEDS_PERSON:
-        alerts.raise_alert(
-            kind=REFUND_WAITS,
-            dedup_key=key,
-            title=f"A refund waits for a person: {refund.amount:.2f} {refund.currency}",
-            detail=refund.note,
-            facts={"refund_id": refund.pk},
-            now=now,
-        )
-    elif before == RefundStatus.NEEDS_PERSON:
-        alerts.resolve_by_key(key, actor=REFUNDER, note=f"It is {refund.status} now.", now=now)
+def paid_of(refund: Refund) -> Paid:
+    """The payment of a locked refund."""
+    if refund.purchase is not None:
+        paid = paid_purchase(refund.purchase)
+    else:
+        paid = paid_collection(refund.collection) if refund.collection else None
+    if paid is None:
+        raise ValueError(f"{refund} is of nothing that was paid.")
+    return paid
