@@ -12,7 +12,8 @@ from treasury import queries as treasury
 from treasury.models import PayoutStatus, RefundSource, RefundStatus
 
 _STATUS = (
-    "The status: open until it is `settled`, or `refused`, `declined`, `expired` or `cancelled`."
+    "The status: open until it is `settled`, or `refused`, `declined`, `expired` or `cancelled`. "
+    "One that is `returning` has failed after it was settled, and waits for a person."
 )
 
 

@@ -68,6 +68,7 @@ JOBS = (
     Job("treasury.jobs.fetch_reports", 60, seconds_max=1800),
     Job("treasury.jobs.take_balances", 15, seconds_max=600),
     Job("treasury.jobs.watch_credit", 15),
+    Job("treasury.jobs.watch_transit", 60),
     Job("treasury.jobs.keep_caps", 60, seconds_max=600),
     Job("treasury.jobs.carry_on_purchases", 1, seconds_max=600),
     Job("treasury.jobs.read_events", 1, seconds_max=600),

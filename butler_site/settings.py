@@ -158,6 +158,9 @@ SANDBOX_URL = env.text("BUTLER_SANDBOX_URL")
 # The address of the simulator of payments, a rail with play money; if it is empty, `manage.py up`
 # starts one, unless this is a production.
 SIMULATOR_URL = env.text("BUTLER_SIMULATOR_URL")
+# After how many days people are told of money that has left one of the organisation's accounts and
+# has not arrived at another one. Banks need up to a week over weekends and holidays.
+TRANSIT_DAYS = env.integer("BUTLER_TRANSIT_DAYS", 7, least=1, most=60)
 # Stand-ins for the vendors of rails, by kind, for tests: rails in sandbox mode call them instead.
 RAIL_URLS: dict[str, str] = {}
 # The largest body of a request: on routes that take images and files, and on those that do not. Of

@@ -35,9 +35,11 @@ REFUND_WAITS = register(
         severity=Severity.WARNING,
         meaning="A refund waits for a person: the rail of the payment makes none, so somebody must "
         "ask the provider for it, or the rail does not know any more whether it was made. What is "
-        "set aside for it stays so until then.",
+        "set aside for it stays so until then. Or it failed after it was made, and its money was "
+        "used since, so the ledger cannot take it back.",
         remedy="Do what the last line on the page of the refund says, then say there what came of "
-        "it. Butler resolves the alert when it is known whether the money went back.",
+        "it. Where its money was used, put money on the rail: Butler tries again. It resolves the "
+        "alert when it is known whether the money went back.",
         page="refund",
         subject="refund_id",
     )
@@ -48,11 +50,28 @@ PAYOUT_WAITS = register(
         severity=Severity.WARNING,
         meaning="A payout to the organisation's bank waits for a person: the rail does not know "
         "any more whether it was made, or says another amount. Its money stays set aside until "
-        "then.",
+        "then. Or the rail says that it came back, after its arrival was booked.",
         remedy="Look into the rail's own console, then say on the page of the payout what came of "
-        "it. Butler resolves the alert when it is known whether the money left the rail.",
+        "it. Where it came back, book the line with which the bank sends it back as an own "
+        "transfer; if the line of another payment was booked as its arrival, correct that. Butler "
+        "tries again within the hour, and resolves the alert when it is known where the money is.",
         page="payout",
         subject="payout_id",
+    )
+)
+MONEY_IN_TRANSIT = register(
+    AlertKind(
+        slug="money_in_transit",
+        severity=Severity.WARNING,
+        meaning="Money has left one of the organisation's accounts for another one, and no "
+        "statement of that account has had it for more days than BUTLER_TRANSIT_DAYS says. It is "
+        "late, it went elsewhere or back, or its line was not booked.",
+        remedy="Fetch or import the latest statement of the account that should have it. Where the "
+        "line is there, book it as an own transfer. Where it is not, ask the vendor that has sent "
+        "it; if it came back, book the line with which it came back. Butler resolves the alert "
+        "when nothing is in transit for so long.",
+        page="account",
+        subject="account_id",
     )
 )
 PURCHASES_PAUSED = register(

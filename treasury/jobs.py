@@ -135,6 +135,12 @@ def watch_credit() -> int:
     return sum(treasury.expire_credit(pk, now=now) for pk in due.values_list("pk", flat=True))
 
 
+def watch_transit() -> int:
+    """Every hour: tell people of money that has not arrived at another account; how many accounts
+    there are."""
+    return treasury.watch_transit(now=timezone.now())
+
+
 def keep_caps() -> int:
     """Every hour: read the limits that providers keep, and set those that differ; how many there
     are."""

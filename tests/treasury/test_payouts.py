@@ -15,7 +15,8 @@ from security.models import AuditEntry
 from tests.api.caller import Caller, token_of
 from tests.dashboard.test_agents import signed_in
 from tests.moments import NOON
-from tests.treasury.builders import balances, broken
+from tests.treasury.builders import balances, broken, entry, open_account
+from tests.treasury.builders import transfer as post
 from tests.treasury.contracts import fake_stripe
 from tests.treasury.contracts.documents import document
 from tests.treasury.contracts.fake_stripe import FakeStripe
@@ -113,6 +114,31 @@ def test_a_payout_that_the_bank_sends_back_is_on_the_rail_again(stripe):
         RAIL, since=NOON.date(), actor=FINN, now=NOON + 3 * DAY
     )
     assert count == 0
+
+
+def test_one_that_comes_back_after_it_arrived_waits_until_its_line_is_booked(stripe, caplog):
+    payout = paid(stripe)
+    open_account("rail:bank", scale=2)
+    post(entry("rail:bank", TRANSIT, "10.00", kind="own"))
+    stripe.send_back("po_2")
+    for day in (2, 3):
+        with time_machine.travel(NOON + day * DAY, tick=False):
+            assert jobs.carry_on_payouts() == 1
+            assert jobs.carry_on_payouts() == 0
+    payout.refresh_from_db()
+    assert payout.status == "returning" and "account_closed" in payout.note
+    assert payout.ask_at > NOON + 3 * DAY and "waits" not in caplog.text
+    assert (on(RAIL), on(TRANSIT)) == (90, 0)
+    alert = Alert.objects.get(kind="payout_waits", resolved_at=None)
+    assert alert.facts["payout_id"] == payout.pk
+    with pytest.raises(refusals.PayoutEnded):
+        treasury.deny_payout(payout.pk, reason="x", actor=FINN, now=NOON)
+    # The line of the bank that sends it back.
+    post(entry(TRANSIT, "rail:bank", "10.00", kind="own"))
+    payout = go_on(payout, now=NOON + 4 * DAY, steps=1)
+    assert (payout.status, on(RAIL), on(TRANSIT)) == ("declined", 100, 0)
+    assert payout.returned.corrects == payout.transfer
+    assert not Alert.objects.filter(kind="payout_waits", resolved_at=None).exists()
 
 
 def test_one_that_fails_before_it_was_paid_frees_what_was_set_aside(stripe):

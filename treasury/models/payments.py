@@ -14,7 +14,7 @@ from treasury.models.two_persons import persons_field
 
 
 class PaymentStatus(StrEnum):
-    """The statuses that all of them have; each kind says in its own words what they mean."""
+    """The statuses that they have; each kind says in its own words what they mean."""
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -23,6 +23,7 @@ class PaymentStatus(StrEnum):
     UNKNOWN = "unknown"
     NEEDS_PERSON = "needs_person"
     SETTLED = "settled"
+    RETURNING = "returning"
     REFUSED = "refused"
     DECLINED = "declined"
     EXPIRED = "expired"
@@ -81,7 +82,8 @@ class MoneyOrder(Payment):
                             unknown
     Ways out: refused (by a person or by the rail), declined (by the rail, also after it was
     settled: `returned` takes it back), expired, cancelled. `needs_person`: a person finds out
-    whether it was made. `transfer` books it.
+    whether it was made. `returning`: it has failed after it was settled, but its money is not where
+    it went any more, so nothing can be taken back yet. `transfer` books it.
     """
 
     asked_by = models.CharField(max_length=200)
@@ -96,14 +98,20 @@ class MoneyOrder(Payment):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status="settled", settled_at__isnull=False, transfer__isnull=False)
+                condition=Q(
+                    status__in=["settled", "returning"],
+                    settled_at__isnull=False,
+                    transfer__isnull=False,
+                    returned=None,
+                )
                 | Q(
                     status="declined",
                     settled_at__isnull=False,
                     transfer__isnull=False,
                     returned__isnull=False,
                 )
-                | ~Q(status="settled") & Q(settled_at=None, transfer=None, returned=None),
+                | ~Q(status__in=["settled", "returning"])
+                & Q(settled_at=None, transfer=None, returned=None),
                 name="%(class)s_settled_is_in_the_ledger",
             ),
             models.CheckConstraint(
@@ -132,7 +140,8 @@ def go_one_way(table: str, *, approved: tuple[str, ...]) -> pgtrigger.FSM:
         "unknown": ("sending", "accepted", "settled", "declined", "needs_person"),
         "accepted": ("settled", "declined", "needs_person"),
         "needs_person": ("accepted", "settled", "declined"),
-        "settled": ("declined",),
+        "settled": ("declined", "returning"),
+        "returning": ("declined",),
     }
     return pgtrigger.FSM(
         name=f"{table}_goes_one_way",

@@ -25,6 +25,7 @@ class PayoutStatus(models.TextChoices):
     UNKNOWN = "unknown", "made or not: Butler finds out"
     NEEDS_PERSON = "needs_person", "a person must act"
     SETTLED = "settled", "the rail has paid it out"
+    RETURNING = "returning", "it came back, after its arrival was booked"
     REFUSED = "refused"
     DECLINED = "declined"
     EXPIRED = "expired"

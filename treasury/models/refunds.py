@@ -22,6 +22,7 @@ class RefundStatus(models.TextChoices):
     UNKNOWN = "unknown", "made or not: Butler finds out"
     NEEDS_PERSON = "needs_person", "a person must act"
     SETTLED = "settled", "the money is back"
+    RETURNING = "returning", "it failed, and its money was used since"
     REFUSED = "refused"
     DECLINED = "declined"
     EXPIRED = "expired"

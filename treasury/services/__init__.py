@@ -85,6 +85,7 @@ from treasury.services.settle_difference import (
 from treasury.services.spend_caps import ask_cap, keep_cap, propose_cap, set_cap_access
 from treasury.services.take_balance import ask_balance, take_balance
 from treasury.services.transfer import Entry, transfer
+from treasury.services.transit_alerts import watch_transit
 from treasury.services.x402_allowances import AllowanceTerms, propose_allowance
 from treasury.services.x402_payments import (
     expire_payments,
@@ -196,4 +197,5 @@ __all__ = [
     "transfer",
     "void_pending",
     "watch_credit",
+    "watch_transit",
 ]

@@ -157,17 +157,17 @@ def apply_order_answer(
 ) -> OrderT:
     """Carry an order on by an answer of its rail; the same answer again changes nothing.
 
-    What is definite is never undone by one that is not. Refusals: `kind.missing`, PeriodClosed,
-    AccountOverdrawn.
+    What is definite is never undone by one that is not. Refusals: `kind.missing`, PeriodClosed, and
+    AccountOverdrawn for what is settled.
     """
     order = kind.lock(order_id)
     if order.ended_at is not None:
         return order
     if answer.vendor_id and not order.vendor_id:
         change(order, vendor_id=answer.vendor_id)
-    if order.status == _Status.SETTLED:
+    if order.status in (_Status.SETTLED, _Status.RETURNING):
         if answer.outcome == Outcome.DECLINED:
-            take_back(kind, order, note=words(answer), now=now)
+            _failed_later(kind, order, note=words(answer), now=now)
     elif answer.outcome == Outcome.SETTLED:
         _settled(kind, order, answer, now=now)
     else:
@@ -175,6 +175,18 @@ def apply_order_answer(
     if order.ended_at is None:
         change(order, ask_at=_next_ask(order, now), asks=order.asks + 1)
     return order
+
+
+def _failed_later(kind: OrderKind[OrderT], order: OrderT, *, note: str, now: datetime) -> None:
+    """Take it back, or have a person find out where its money is. It is tried again by then."""
+    try:
+        # Within a savepoint: what the ledger refuses leaves nothing behind.
+        with transaction.atomic():
+            take_back(kind, order, note=note, now=now)
+    except AccountOverdrawn as refusal:
+        if order.status != _Status.RETURNING:
+            told = f"{note}. {refusal}" if note else str(refusal)
+            kind.move(order, _Status.RETURNING, note=told, actor=kind.job, now=now, asks=0)
 
 
 def _settled(kind: OrderKind[OrderT], order: OrderT, answer: Answer, *, now: datetime) -> None:

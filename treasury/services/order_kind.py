@@ -19,6 +19,8 @@ from treasury.services.pending import UNTIL_KNOWN, begin_pending, post_pending
 from treasury.services.transfer import Entry, transfer
 
 OrderT = TypeVar("OrderT", bound=MoneyOrder)
+# A person must do something, and an alert says what.
+_WAITS = (PaymentStatus.NEEDS_PERSON, PaymentStatus.RETURNING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,7 @@ def record_step(
 
 def _tell(kind: OrderKind[OrderT], order: OrderT, *, before: str, now: datetime) -> None:
     key = f"{kind.waits.slug}:{order.pk}"
-    if order.status == PaymentStatus.NEEDS_PERSON:
+    if order.status in _WAITS:
         amount = f"{order.amount:.2f} {order.currency}"
         alerts.raise_alert(
             kind=kind.waits,
@@ -141,7 +143,7 @@ def _tell(kind: OrderKind[OrderT], order: OrderT, *, before: str, now: datetime)
             facts={f"{kind.noun}_id": order.pk},
             now=now,
         )
-    elif before == PaymentStatus.NEEDS_PERSON:
+    elif before in _WAITS:
         alerts.resolve_by_key(key, actor=kind.job, note=f"It is {order.status} now.", now=now)
 
 

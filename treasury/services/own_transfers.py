@@ -19,6 +19,7 @@ from treasury.services.match_rail_statements import lock_statements
 from treasury.services.record_funding import funding_account
 from treasury.services.settle_difference import open_difference, settle
 from treasury.services.transfer import Entry, transfer
+from treasury.services.transit_alerts import tell_of_transit
 
 
 @transaction.atomic(durable=True)
@@ -50,6 +51,7 @@ def book_difference_as_own_transfer(
     )
     (booked,) = transfer([entry], actor=actor, now=now)
     RailMatch.objects.create(line=line, transfer=booked, rule="own", matched_at=now)
+    tell_of_transit(transit, now=now)
     reason = f"{reason.strip()} (booked as an own transfer: transfer {booked.pk})"
     return settle(found, DifferenceStatus.EXPLAINED, reason=reason, actor=actor, now=now)
 

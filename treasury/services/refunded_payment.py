@@ -20,6 +20,9 @@ from treasury.models.refunds import RefundQuerySet
 from treasury.refusals import WrongRefund
 from treasury.services.purchase_steps import lock_purchase
 
+# Refunds that the ledger has, and has not taken back.
+_BOOKED = (RefundStatus.SETTLED, RefundStatus.RETURNING)
+
 
 @dataclass(frozen=True)
 class Paid:
@@ -53,7 +56,7 @@ class Paid:
 
     def booked_left(self) -> Decimal:
         """What has not gone back by now."""
-        gone = _sum(self.refunds().filter(status=RefundStatus.SETTLED))
+        gone = _sum(self.refunds().filter(status__in=_BOOKED))
         paid: Decimal = self.transfer.amount
         return paid - gone
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.models import Alert
 from security.models import AuditEntry
 from tests.dashboard.test_agents import signed_in
 from tests.moments import NOON
@@ -15,6 +16,7 @@ from tests.treasury.purchases import FINN
 from tests.treasury.rail_accounts import add_rail
 from treasury import services as treasury
 from treasury.models import Account, Difference, RailMatch, Transfer
+from treasury.queries.transit import oldest_in_transit
 from treasury.refusals import AccountOverdrawn, DifferenceSettled, WrongDifference
 from treasury.services import RailStatementFile
 
@@ -118,3 +120,52 @@ def test_finance_books_it_on_the_page(rails, people):
     assert fay.post(f"{address}?act=own", asked).status_code == 302
     shown = fay.get(address).content.decode()
     assert "booked as an own transfer" in shown and "Book as an own transfer" not in shown
+
+
+# ---- What does not arrive ------------------------------------------------------------------------
+
+
+def late() -> Alert | None:
+    return Alert.objects.filter(kind="money_in_transit", resolved_at=None).first()
+
+
+def watch(*, days: int) -> Alert | None:
+    assert treasury.watch_transit(now=NOON + timedelta(days=days)) == 1
+    return late()
+
+
+def test_what_does_not_arrive_in_time_raises_one_alert_that_ends_when_it_does(rails, settings):
+    settings.TRANSIT_DAYS = 7
+    book(line("-40.00"))
+    assert watch(days=7) is None
+    alert = watch(days=8)
+    assert alert and f"since {TODAY}" in alert.title
+    assert "40.00 USD" in alert.detail and CARDS in alert.detail
+    assert watch(days=9) == alert and Alert.objects.filter(kind="money_in_transit").count() == 1
+    book(line("40.00", account=RAIL, day=LATER, name="STRIPE", opening="0.00"))
+    assert late() is None and watch(days=30) is None
+
+
+def test_what_left_last_is_still_on_its_way(rails):
+    book(line("-40.00"))
+    book(line("-10.00", day=LATER, name="po_2", opening="60.00"))
+    book(line("40.00", account=RAIL, day=LATER, opening="0.00"))
+    assert oldest_in_transit(Account.objects.get(name=TRANSIT)).left_on == LATER
+    assert watch(days=12) is None and watch(days=13)
+
+
+def test_what_was_taken_back_by_name_is_not_what_is_late(rails):
+    book(line("-40.00"))
+    book(line("-40.00", day=LATER, name="po_2", opening="60.00"))
+    last = Transfer.objects.filter(kind="own").latest("pk")
+    post(
+        entry(
+            CARDS,
+            TRANSIT,
+            "40.00",
+            kind="reversal",
+            effective_on=LATER,
+            corrects=last,
+        )
+    )
+    assert oldest_in_transit(Account.objects.get(name=TRANSIT)).left_on == TODAY
