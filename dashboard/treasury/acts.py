@@ -58,7 +58,14 @@ class PayeeForm(ActForm):
         max_length=200,
         help_text="How the rail names the payee; else the address of the provider's page.",
     )
-    field_order = ("slug", "provider", "method", "rail", "destination", "reason")
+    currency = forms.CharField(
+        max_length=5,
+        required=False,
+        label="Currency of the credit",
+        help_text="Only where the rail pays another one, such as USD for a rail in USDC: then the "
+        "rate of each day counts.",
+    )
+    field_order = ("slug", "provider", "method", "rail", "destination", "currency", "reason")
 
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(subject, *args, **kwargs)

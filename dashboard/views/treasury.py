@@ -40,7 +40,15 @@ from treasury.models import (
     PurchaseReceipt,
     PurchaseStatus,
 )
-from treasury.queries import credits, dry_run, effective_credit, purchase_fees, runway
+from treasury.queries import (
+    credits,
+    dry_run,
+    effective_credit,
+    exchanged,
+    price_of_100,
+    purchase_fees,
+    runway,
+)
 from treasury.queries.balances_of_credit import Told, told_balances, whole_credits
 from treasury.queries.consumption import with_provider_paces
 from treasury.queries.credit import Runway
@@ -151,6 +159,7 @@ def purchase(request: HttpRequest, pk: int) -> HttpResponse:
         "acts": acts,
         "dialog": dialog,
         "fees": purchase_fees(found),
+        "paid": exchanged(found),
         "steps": found.steps.order_by("-pk"),
         "attempts": found.attempts.order_by("-number")[:20],
         "refunds": found.refunds.all(),
@@ -184,7 +193,9 @@ def receipt(request: HttpRequest, pk: int, receipt_id: int) -> HttpResponse:
 def purchase_policy(request: HttpRequest, pk: int) -> HttpResponse:
     """GET /treasury/policies/7: its bounds, and what it would have bought in the last 30 days;
     `act` opens a dialog. POST: do what it asks."""
-    rows = PurchasePolicy.objects.select_related("credit_account", "payee__rail_account")
+    rows = PurchasePolicy.objects.select_related(
+        "credit_account", "payee__rail_account", "payee__credit_account"
+    )
     found = get_object_or_404(visible_to(request.user, rows), pk=pk)
     acts, dialog, done = _act(request, POLICY_ACTS, found, links.url("purchase_policy", pk))
     if done:
@@ -192,6 +203,7 @@ def purchase_policy(request: HttpRequest, pk: int) -> HttpResponse:
     now = timezone.now()
     context = {
         "policy": found,
+        "price": price_of_100(found.payee, now=now),
         "acts": acts,
         "dialog": dialog,
         "credit": effective_credit(found),

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dashboard.theme import COOKIE
 from tests.required import skip_unless_installed
@@ -61,3 +61,17 @@ def signed_in(browser: Browser, live_server: Any) -> Iterator[Callable[..., Brow
     yield window
     for context in opened:
         context.close()
+
+
+@pytest.fixture
+def as_olga(browser: Browser, live_server: Any) -> Iterator[Page]:
+    """A page of another person."""
+    client = Client()
+    client.force_login(get_user_model().objects.create_superuser("olga"))
+    session = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context = browser.new_context(base_url=live_server.url)
+    context.add_cookies(
+        [{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}]
+    )
+    yield context.new_page()
+    context.close()

@@ -5,10 +5,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
@@ -53,19 +50,6 @@ def compare_bill(day, cost):
     treasury.reconcile(
         "openai", since=period.month, until=period.last_day, actor=ACTOR, now=timezone.now()
     )
-
-
-@pytest.fixture
-def as_olga(browser, live_server):
-    """A page of another person."""
-    client = Client()
-    client.force_login(get_user_model().objects.create_superuser("olga"))
-    session = client.cookies[settings.SESSION_COOKIE_NAME].value
-    context = browser.new_context(base_url=live_server.url)
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session, "url": live_server.url}
-    context.add_cookies([cookie])
-    yield context.new_page()
-    context.close()
 
 
 def act(page, button):

@@ -9,6 +9,8 @@ from keys.models import Provider
 from treasury.models.accounts import Account
 from treasury.models.two_persons import TwoPersons
 
+_EXCHANGED_SCALE = 2
+
 
 class PurchaseMethod(models.TextChoices):
     """How credit is bought from a payee."""
@@ -61,3 +63,13 @@ class Payee(TwoPersons):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_exchanged(self) -> bool:
+        """Whether the rail pays in another currency than the credit is in."""
+        return self.rail_account.currency != self.credit_account.currency
+
+    @property
+    def scale(self) -> int:
+        """With how many decimal places credit is bought: cents where the rail's amount follows."""
+        return _EXCHANGED_SCALE if self.is_exchanged else self.rail_account.scale

@@ -3,7 +3,7 @@
 from treasury.queries.balances import balance
 from treasury.queries.consumption import credits
 from treasury.queries.credit import dry_run, effective_credit, runway
-from treasury.queries.exchange_rates import rate_on, rate_page
+from treasury.queries.exchange_rates import price_of_100, rate_on, rate_page
 from treasury.queries.ledger_check import ledger_check
 from treasury.queries.money_orders import due_payouts, due_refunds, payout_page, refund_page
 from treasury.queries.pages import (
@@ -13,7 +13,7 @@ from treasury.queries.pages import (
     purchase_page,
     transfer_page,
 )
-from treasury.queries.purchases import purchase_fees
+from treasury.queries.purchases import exchanged, purchase_fees
 from treasury.queries.rail_events import due_collections, events_to_read
 from treasury.queries.rail_statements import (
     accounts_to_fetch,
@@ -54,10 +54,12 @@ __all__ = [
     "due_refunds",
     "effective_credit",
     "events_to_read",
+    "exchanged",
     "has_rail_statements",
     "ledger_check",
     "open_differences",
     "open_rail_differences",
+    "price_of_100",
     "purchase_fees",
     "purchase_page",
     "rail_kind",

@@ -112,7 +112,7 @@ def dry_run(policy: PurchasePolicy, *, since: datetime, until: datetime) -> DryR
         credit, consumed = credit - cost, consumed + cost
         lowest = min(lowest, credit)
         allowed = left(tried, _spent(bought, tried, hour))
-        scale = policy.payee.rail_account.scale
+        scale = policy.payee.scale
         decision = decide(tried, credit=credit, left=allowed, scale=scale, now=hour)
         if decision.amount:
             bought.append(Bought(hour, decision.amount, credit))

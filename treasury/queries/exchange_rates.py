@@ -1,13 +1,14 @@
 """Which exchange rate counts for a day."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import date, datetime, timedelta
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from treasury.models import ExchangeRate
+from treasury.ledger_days import ledger_day
+from treasury.models import ExchangeRate, Payee
 
 # Over weekends and holidays the last rate counts; an older one says nothing about the day.
 DAYS_MOST = 7
@@ -57,6 +58,31 @@ def _direct(base: str, quote: str, day: date) -> RateFound | None:
         return None
     rate = row.rate if row.base == base else round(1 / row.rate, _PLACES)
     return RateFound(rate, (row,)) if rate else None
+
+
+@dataclass(frozen=True)
+class Price:
+    """What a rail pays for credit, in its own currency, and by which rate."""
+
+    amount: Decimal
+    currency: str
+    found: RateFound
+
+
+def price_by_rail(payee: Payee, amount: Decimal, *, day: date) -> Price | None:
+    """What a rail of another currency pays on that day for so much credit, rounded up to the places
+    of the rail. None: no rate is known."""
+    rail = payee.rail_account
+    found = rate_on(rail.currency, payee.credit_account.currency, day)
+    if found is None:
+        return None
+    places = Decimal(1).scaleb(-rail.scale)
+    return Price((amount / found.rate).quantize(places, rounding=ROUND_UP), rail.currency, found)
+
+
+def price_of_100(payee: Payee, *, now: datetime) -> Price | None:
+    """What 100 of the credit cost now. None: the rail pays its currency, or no rate is known."""
+    return price_by_rail(payee, Decimal(100), day=ledger_day(now)) if payee.is_exchanged else None
 
 
 def rate_page(

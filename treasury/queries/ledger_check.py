@@ -349,6 +349,24 @@ CHECKS = [
                             WHERE t.id IN (o.pending_id, o.transfer_id))
         """,
     ),
+    Check(
+        "21 exchanged-purchases",
+        "what a rail of another currency pays for a purchase is set aside and ends as the purchase "
+        "does, by the rate that both name",
+        """
+        SELECT p.id AS purchase, p.status, r.amount AS by_rail, e.phase, f.phase AS phase_by_rail
+          FROM treasury_purchase p
+          JOIN treasury_payee y ON y.slug = p.payee_id
+          JOIN treasury_account a ON a.id = y.rail_account_id AND a.currency <> p.currency
+          JOIN treasury_transfer t ON t.id = p.pending_id
+          LEFT JOIN treasury_transfer e ON e.pending_of_id = t.id
+          LEFT JOIN treasury_transfer r ON r.journal = t.journal AND r.phase = 'pending'
+                                       AND r.credit_id = a.id
+          LEFT JOIN treasury_transfer f ON f.pending_of_id = r.id
+         WHERE r.id IS NULL OR e.phase IS DISTINCT FROM f.phase OR f.amount <> r.amount
+            OR t.rate_id IS NULL OR r.rate_id IS NULL
+        """,
+    ),
 ]
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Case, Q, Value, When
 
-from treasury.models import Purchase, PurchaseStatus, Transfer, TransferKind
+from treasury.models import Phase, Purchase, PurchaseStatus, Transfer, TransferKind
 
 _AT_ONCE = 50
 
@@ -15,6 +15,16 @@ def purchase_fees(purchase: Purchase) -> list[Transfer]:
         return []
     fees = Transfer.objects.filter(journal=purchase.pending.journal, kind=TransferKind.FEE)
     return list(fees.order_by("pk"))
+
+
+def exchanged(purchase: Purchase) -> Transfer | None:
+    """What the rail pays in another currency, with the rate by which it does. None: it pays the
+    currency of the credit, or nothing is set aside yet."""
+    if purchase.pending is None:
+        return None
+    of_purchase = Transfer.objects.filter(journal=purchase.pending.journal)
+    parts = of_purchase.filter(kind=TransferKind.EXCHANGE, phase=Phase.PENDING)
+    return parts.select_related("rate").first()
 
 
 def due_purchases(*, now: datetime) -> list[int]:

@@ -10,7 +10,7 @@ from security.actor import Actor
 from treasury.models import PaymentStatus
 from treasury.rails.base import Answer, Outcome
 from treasury.refusals import AccountOverdrawn
-from treasury.services.decide_payment import change, end_undecided, set_free
+from treasury.services.decide_payment import change, end_undecided
 from treasury.services.order_kind import OrderKind, OrderT, RailCalls, book, set_aside, take_back
 from treasury.services.rail_health import note_answer
 from treasury.services.rail_requests import (
@@ -206,7 +206,7 @@ def _carry(
     if is_about_request and order.status != _Status.SENDING or status == order.status:
         return
     if status in (_Status.DECLINED, _Status.REFUSED):
-        set_free(order, actor=kind.job, now=now)
+        kind.set_free(order, actor=kind.job, now=now)
     kind.move(order, status, note=note, actor=kind.job, now=now, asks=0)
     if order.ended_at is not None:
         kind.has_decided(order, now=now)

@@ -19,9 +19,14 @@ from treasury.models import (
     TransferKind,
 )
 from treasury.rails.base import Answer, Outcome
-from treasury.services.decide_payment import change, set_free
+from treasury.services.decide_payment import change
 from treasury.services.fees import book_told_fee
-from treasury.services.pending import post_pending
+from treasury.services.purchase_exchange import (
+    entries_back,
+    post_purchase,
+    rail_part,
+    void_purchase,
+)
 from treasury.services.purchase_steps import (
     BUYER,
     count_decline,
@@ -119,7 +124,7 @@ def _action(news: _News) -> None:
 def _settled(news: _News) -> None:
     purchase, answer = news.purchase, news.answer
     if news.is_under_way():
-        if answer.amount is not None and answer.amount != purchase.amount:
+        if answer.amount is not None and answer.amount != rail_part(purchase).amount:
             _contradict(news, f"The rail says that {answer.amount:f} was paid.")
             return
         settle(purchase, note=news.note, actor=news.actor, now=news.now)
@@ -150,15 +155,7 @@ def _book_fee(news: _News) -> None:
 
 def settle(purchase: Purchase, *, note: str, actor: Actor, now: datetime) -> None:
     """The money has left the rail. Joins the caller's transaction, with the purchase locked."""
-    if purchase.pending is None:
-        raise ValueError(f"{purchase} has nothing set aside.")
-    post_pending(
-        purchase.pending,
-        effective_on=ledger_day(now),
-        reference=purchase.vendor_id,
-        actor=actor,
-        now=now,
-    )
+    post_purchase(purchase, actor=actor, now=now)
     move(purchase, _Status.SETTLED, note=note, actor=actor, now=now, settled_at=now, asks=0)
 
 
@@ -211,7 +208,8 @@ def _reverse(news: _News, amount: Decimal) -> None:
         corrects=paid.transfer if paid else getattr(purchase.pending, "ended_by", None),
         idempotency_key=f"{purchase.address} came back",
     )
-    transfer([entry], journal=_journal(purchase), actor=news.actor, now=news.now)
+    entries = entries_back(purchase, entry, gone=purchase.amount - amount)
+    transfer(entries, journal=_journal(purchase), actor=news.actor, now=news.now)
     change(purchase, reversed_at=news.now, ask_at=None)
     note = "The money came back to the rail."
     write_step(purchase, note=note, actor=news.actor, now=news.now)
@@ -240,7 +238,7 @@ def _refused(news: _News) -> None:
 
 
 def _end(news: _News, status: str) -> None:
-    set_free(news.purchase, actor=news.actor, now=news.now)
+    void_purchase(news.purchase, actor=news.actor, now=news.now)
     news.move(status)
     count_decline(news.policy, note=news.note, now=news.now)
 

@@ -30,7 +30,7 @@ def buy_credit(policy_id: int, *, now: datetime) -> tuple[Decision, Purchase | N
         policy,
         credit=credit,
         left=left(policy, spent(policy, now=now)),
-        scale=policy.payee.rail_account.scale,
+        scale=policy.payee.scale,
         now=now,
     )
     if not decision.amount:

@@ -42,6 +42,12 @@ class PaymentKind(Protocol[PaymentT]):
         """The payment, locked, in one of the statuses if any are named. Refusals: `ended`,
         `missing`."""
 
+    def set_free(self, payment: PaymentT, *, actor: Actor, now: datetime) -> None:
+        """Give back what a locked payment has set aside, if anything."""
+        if payment.pending is not None:
+            day = ledger_day(now)
+            void_pending(payment.pending, effective_on=day, actor=actor, now=now)
+
     def move(
         self,
         payment: PaymentT,
@@ -159,13 +165,6 @@ def _end(  # noqa: PLR0913
     if not reason.strip():
         raise kind.wrong("Say why.")
     payment = kind.lock(payment_id, *allowed)
-    set_free(payment, actor=actor, now=now)
+    kind.set_free(payment, actor=actor, now=now)
     kind.move(payment, status, note=reason, actor=actor, now=now)
     return payment
-
-
-def set_free(payment: Payment, *, actor: Actor, now: datetime) -> None:
-    """Give back what a locked payment has set aside, if anything. Joins the caller's
-    transaction."""
-    if payment.pending is not None:
-        void_pending(payment.pending, effective_on=ledger_day(now), actor=actor, now=now)

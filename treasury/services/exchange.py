@@ -55,14 +55,29 @@ def record_exchange(
         return earlier
     found = rate_on(sold.currency, bought.currency, terms.effective_on)
     if found is None:
-        raise WrongExchange(
-            f"No rate from {sold.currency} to {bought.currency} is known of "
-            f"{terms.effective_on} or the {DAYS_MOST - 1} days before it. Record one first."
-        )
+        raise no_rate(sold.currency, bought.currency, terms.effective_on)
     entries = list(_entries(terms, sold, bought, found, key=key, actor=actor, now=now))
     rows = transfer(entries, actor=actor, now=now)
     _record(terms, found, rows, actor=actor, now=now)
     return rows
+
+
+def no_rate(base: str, quote: str, day: date) -> WrongExchange:
+    """The refusal where no rate counts on a day."""
+    return WrongExchange(
+        f"No rate from {base} to {quote} is known of {day} or the {DAYS_MOST - 1} days before it. "
+        "Record one first."
+    )
+
+
+def exchange_account(
+    kind: str, currency: str, rail: Account, *, actor: Actor, now: datetime
+) -> str:
+    """The name of the account of exchanges, of their differences or of rounding in a currency,
+    which is opened; play money of a rail has its own. Joins the caller's transaction."""
+    name = f"{_prefix(rail)}{kind}:{currency.lower()}"
+    terms = AccountTerms(name=name, kind=_KINDS[kind], currency=currency)
+    return open_account(terms, actor=actor, now=now)[0].name
 
 
 def _earlier(terms: ExchangeTerms, key: UUID) -> list[Transfer]:
@@ -110,9 +125,7 @@ def _entries(  # noqa: PLR0913 - what an exchange consists of
     now: datetime,
 ) -> Iterator[Entry]:
     def account(kind: str, currency: str) -> str:
-        name = f"{_prefix(sold)}{kind}:{currency.lower()}"
-        asked = AccountTerms(name=name, kind=_KINDS[kind], currency=currency)
-        return open_account(asked, actor=actor, now=now)[0].name
+        return exchange_account(kind, currency, sold, actor=actor, now=now)
 
     def entry(part: str, debit: str, credit: str, amount: Decimal, kind: str) -> Entry:
         return Entry(

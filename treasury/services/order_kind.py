@@ -16,6 +16,7 @@ from treasury.models import ENDED, MoneyOrder, PaymentStatus, Transfer, Transfer
 from treasury.rails.base import Answer
 from treasury.services.decide_payment import PaymentKind, change
 from treasury.services.pending import UNTIL_KNOWN, begin_pending, post_pending
+from treasury.services.purchase_exchange import rail_key
 from treasury.services.transfer import Entry, transfer
 
 OrderT = TypeVar("OrderT", bound=MoneyOrder)
@@ -71,8 +72,8 @@ class OrderKind(PaymentKind[OrderT], Protocol[OrderT]):
         """Whether its money leaves the rail, so that it is set aside before it is sent."""
         return True
 
-    def entry(self, order: OrderT, *, now: datetime) -> Entry:
-        """What a locked one moves."""
+    def entries(self, order: OrderT, *, now: datetime) -> list[Entry]:
+        """What a locked one moves: its own amount first."""
 
     def journal(self, order: OrderT) -> UUID | None:
         """The journal that its transfers belong to; None: one of its own."""
@@ -152,14 +153,13 @@ def set_aside(kind: OrderKind[OrderT], order: OrderT, *, now: datetime) -> Trans
     AccountOverdrawn, PeriodClosed."""
     if not kind.is_set_aside(order):
         return None
-    (pending,) = begin_pending(
-        [kind.entry(order, now=now)],
+    return begin_pending(
+        kind.entries(order, now=now),
         expires_at=now + UNTIL_KNOWN,
         journal=kind.journal(order),
         actor=kind.job,
         now=now,
-    )
-    return pending
+    )[0]
 
 
 def book(kind: OrderKind[OrderT], order: OrderT, *, actor: Actor, now: datetime) -> None:
@@ -174,8 +174,8 @@ def book(kind: OrderKind[OrderT], order: OrderT, *, actor: Actor, now: datetime)
             now=now,
         )
     else:
-        entry = kind.entry(order, now=now)
-        (booked,) = transfer([entry], journal=kind.journal(order), actor=actor, now=now)
+        entries = kind.entries(order, now=now)
+        booked = transfer(entries, journal=kind.journal(order), actor=actor, now=now)[0]
     columns: dict[str, Any] = {"transfer": booked, "settled_at": now}
     kind.move(order, PaymentStatus.SETTLED, note=order.note, actor=actor, now=now, **columns)
 
@@ -186,16 +186,22 @@ def take_back(kind: OrderKind[OrderT], order: OrderT, *, note: str, now: datetim
     booked = order.transfer
     if booked is None:
         raise ValueError(f"{order} was never booked.")
-    entry = Entry(
-        debit=booked.credit.name,
-        credit=booked.debit.name,
-        amount=booked.amount,
-        kind=TransferKind.REVERSAL,
-        effective_on=ledger_day(now),
-        reference=order.vendor_id,
-        corrects=booked,
-        idempotency_key=f"{order.address} failed",
-    )
-    (returned,) = transfer([entry], journal=booked.journal, actor=kind.job, now=now)
+    by_rail = Transfer.objects.filter(idempotency_key=rail_key(booked.idempotency_key))
+    key = f"{order.address} failed"
+    entries = [
+        Entry(
+            debit=each.credit.name,
+            credit=each.debit.name,
+            amount=each.amount,
+            kind=TransferKind.REVERSAL,
+            effective_on=ledger_day(now),
+            reference=order.vendor_id,
+            corrects=each,
+            rate=each.rate,
+            idempotency_key=key if each is booked else rail_key(key),
+        )
+        for each in (booked, *by_rail)
+    ]
+    returned = transfer(entries, journal=booked.journal, actor=kind.job, now=now)[0]
     declined = PaymentStatus.DECLINED
     kind.move(order, declined, note=note, actor=kind.job, now=now, returned=returned)

@@ -48,9 +48,9 @@ class _Payouts(OrderKind[Payout]):
     def calls_to_read(self, order: Payout) -> RailCalls[Payout]:
         return _calls(payout_rail_to_read(order.rail_account_id))
 
-    def entry(self, order: Payout, *, now: datetime) -> Entry:
+    def entries(self, order: Payout, *, now: datetime) -> list[Entry]:
         rail = Account.objects.get(name=order.rail_account.address)
-        return Entry(
+        entry = Entry(
             debit=transit_account(rail, actor=self.job, now=now).name,
             credit=rail.name,
             amount=order.amount,
@@ -59,6 +59,7 @@ class _Payouts(OrderKind[Payout]):
             reference=order.address,
             idempotency_key=f"payout {order.key}",
         )
+        return [entry]
 
     def related(self, order: Payout) -> list[str]:
         return [f"rail:{order.rail_account_id}"]

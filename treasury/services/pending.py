@@ -139,6 +139,7 @@ def _end(
         effective_on=effective_on,
         reference=reference,
         corrects=pending.corrects,
+        rate=pending.rate,
         idempotency_key=f"{phase} of {pending.pk}",
     )
     accounts = lock_accounts({entry.debit, entry.credit})

@@ -11,9 +11,11 @@ from security.actor import Actor
 from security.approvals import ApprovalKind
 from security.models import Approval
 from treasury.bounds import check_bounds, spent
+from treasury.ledger_days import ledger_day
 from treasury.models import Purchase, PurchaseMethod, PurchasePolicy, PurchaseStatus
 from treasury.refusals import PolicyPaused, PurchaseOpen, WrongPurchase
 from treasury.services.decide_payment import approve, ask_second_person
+from treasury.services.purchase_exchange import price
 from treasury.services.purchase_steps import PURCHASES, lock_policy, move, write_step
 
 _Status = PurchaseStatus
@@ -26,7 +28,8 @@ def propose_purchase(
     """Propose to buy credit by a policy; an amount that needs no second person is approved at once.
 
     One purchase of a policy is open at a time, so what is proposed twice is bought once. Refusals:
-    WrongPurchase, PolicyPaused, PurchaseOpen, PurchaseBoundReached.
+    WrongPurchase, PolicyPaused, PurchaseOpen, PurchaseBoundReached,
+    WrongExchange (no rate is known by which the rail could pay it).
     """
     return propose(lock_policy(policy_id), amount, reason=reason, actor=actor, now=now)
 
@@ -41,7 +44,7 @@ def propose(  # noqa: PLR0913  (each by name)
     now: datetime,
 ) -> Purchase:
     """As `propose_purchase`, with the policy locked, in the caller's transaction."""
-    _check(policy, amount, reason)
+    _check(policy, amount, reason, now=now)
     if open_one := policy.purchases.open().first():
         raise PurchaseOpen(purchase_id=open_one.pk)
     check_bounds(policy, amount, spent(policy, now=now))
@@ -49,7 +52,7 @@ def propose(  # noqa: PLR0913  (each by name)
         policy=policy,
         payee=policy.payee,
         amount=amount,
-        currency=policy.payee.rail_account.currency,
+        currency=policy.payee.credit_account.currency,
         is_automatic=is_automatic,
         reason=reason[:300],
         proposed_by=str(actor),
@@ -64,7 +67,7 @@ def propose(  # noqa: PLR0913  (each by name)
     return purchase
 
 
-def _check(policy: PurchasePolicy, amount: Decimal, reason: str) -> None:
+def _check(policy: PurchasePolicy, amount: Decimal, reason: str, *, now: datetime) -> None:
     if policy.paused_at:
         raise PolicyPaused(reason=policy.paused_reason)
     if policy.payee.method == PurchaseMethod.VENDOR:
@@ -76,7 +79,9 @@ def _check(policy: PurchasePolicy, amount: Decimal, reason: str) -> None:
         raise WrongPurchase(f"{policy.payee} is not on the list of payees any more.")
     if not reason.strip():
         raise WrongPurchase("Say why credit is bought.")
-    scale = policy.payee.rail_account.scale
+    if policy.payee.is_exchanged:
+        price(policy.payee, amount, day=ledger_day(now))
+    scale = policy.payee.scale
     if not amount.is_finite() or amount <= 0 or amount != round(amount, scale):
         raise WrongPurchase(f"The amount must be more than 0, with at most {scale} decimal places.")
 
@@ -89,10 +94,21 @@ def _ask(purchase: Purchase, *, actor: Actor, now: datetime) -> None:
         terms={"purchase": purchase.pk, "amount": format(purchase.amount, "f")},
         effect=(
             f"{payee.destination} is paid {purchase.amount:f} {purchase.currency} by {payee.rail} "
-            f"for credit of {payee.provider_id}."
+            f"for credit of {payee.provider_id}{_by_rate(purchase)}."
         ),
         actor=actor,
         now=now,
+    )
+
+
+def _by_rate(purchase: Purchase) -> str:
+    """In which other currency the rail pays it, and by which rate it was about how much."""
+    if not purchase.payee.is_exchanged:
+        return ""
+    asked = price(purchase.payee, purchase.amount, day=ledger_day(purchase.proposed_at))
+    return (
+        f", in {asked.currency}: about {asked.amount:f} by the rate of {asked.found.day}; that of "
+        "the day on which it is set aside counts"
     )
 
 

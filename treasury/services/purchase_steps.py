@@ -11,6 +11,7 @@ from treasury.refusals import PurchaseEnded, PurchaseNotFound, WrongPurchase
 from treasury.services.decide_payment import PaymentKind, change
 from treasury.services.policies import pause
 from treasury.services.purchase_alerts import tell_of_pause, tell_of_purchase
+from treasury.services.purchase_exchange import void_purchase
 
 BUYER = Actor.job("purchases")
 
@@ -18,7 +19,9 @@ BUYER = Actor.job("purchases")
 def lock_policy(policy_id: int) -> PurchasePolicy:
     """The policy, locked. Refusals: WrongPurchase."""
     policy = (
-        PurchasePolicy.objects.select_related("payee__rail_account", "credit_account")
+        PurchasePolicy.objects.select_related(
+            "payee__rail_account", "payee__credit_account", "credit_account"
+        )
         .select_for_update(of=("self",), no_key=True)
         .filter(pk=policy_id)
         .first()
@@ -109,6 +112,9 @@ class _Purchases(PaymentKind[Purchase]):
 
     def lock(self, payment_id: int, *statuses: str) -> Purchase:
         return lock_with_policy(payment_id, *statuses)[1]
+
+    def set_free(self, payment: Purchase, *, actor: Actor, now: datetime) -> None:
+        void_purchase(payment, actor=actor, now=now)
 
     def move(
         self,

@@ -12,6 +12,7 @@ from treasury.rail_list import rail_named, rail_to_read
 from treasury.rails.base import Order, Rail, RefundingRail
 from treasury.refusals import RefundEnded, RefundNotFound, WrongRefund
 from treasury.services.order_kind import OrderKind, RailCalls
+from treasury.services.purchase_exchange import entries_back
 from treasury.services.refunded_payment import Paid, lock_paid, paid_of
 from treasury.services.transfer import Entry
 
@@ -42,8 +43,12 @@ class _Refunds(OrderKind[Refund]):
         return order.rail
 
     def calls_to_send(self, order: Refund) -> RailCalls[Refund] | None:
-        """A payment that a person or the provider itself has made goes back by a person."""
-        is_by_rail = order.purchase is None or order.purchase.payee.method == PurchaseMethod.RAIL
+        """A payment that a person or the provider itself has made goes back by a person, and so
+        does one in another currency than the credit is in."""
+        payee = order.purchase.payee if order.purchase else None
+        is_by_rail = payee is None or (
+            payee.method == PurchaseMethod.RAIL and not payee.is_exchanged
+        )
         return _calls(rail_named(order.rail)) if is_by_rail else None
 
     def calls_to_read(self, order: Refund) -> RailCalls[Refund] | None:
@@ -59,8 +64,8 @@ class _Refunds(OrderKind[Refund]):
     def is_set_aside(self, order: Refund) -> bool:
         return order.purchase_id is None
 
-    def entry(self, order: Refund, *, now: datetime) -> Entry:
-        return refund_entry(paid_of(order), order, now=now)
+    def entries(self, order: Refund, *, now: datetime) -> list[Entry]:
+        return refund_entries(paid_of(order), order, now=now)
 
     def journal(self, order: Refund) -> UUID | None:
         return paid_of(order).transfer.journal
@@ -98,9 +103,9 @@ def _calls(rail: Rail) -> RailCalls[Refund] | None:
     )
 
 
-def refund_entry(paid: Paid, refund: Refund, *, now: datetime) -> Entry:
+def refund_entries(paid: Paid, refund: Refund, *, now: datetime) -> list[Entry]:
     """The way back of what was paid."""
-    return Entry(
+    entry = Entry(
         debit=paid.debit.name,
         credit=paid.credit.name,
         amount=refund.amount,
@@ -110,6 +115,9 @@ def refund_entry(paid: Paid, refund: Refund, *, now: datetime) -> Entry:
         corrects=paid.transfer,
         idempotency_key=f"refund {refund.key}",
     )
+    if refund.purchase is None:
+        return [entry]
+    return entries_back(refund.purchase, entry, gone=paid.transfer.amount - paid.booked_left())
 
 
 REFUNDS = _Refunds()

@@ -5,10 +5,14 @@ from datetime import datetime
 from django.db import transaction
 
 from treasury.bounds import check_bounds, spent
-from treasury.ledger_days import ledger_day
-from treasury.models import Purchase, PurchasePolicy, PurchaseStatus, TransferKind
-from treasury.refusals import AccountOverdrawn, PolicyPaused, PurchaseBoundReached
-from treasury.services.pending import UNTIL_KNOWN, begin_pending
+from treasury.models import Purchase, PurchasePolicy, PurchaseStatus
+from treasury.refusals import (
+    AccountOverdrawn,
+    PolicyPaused,
+    PurchaseBoundReached,
+    WrongExchange,
+)
+from treasury.services.purchase_exchange import set_purchase_aside
 from treasury.services.purchase_steps import (
     BUYER,
     cool_off,
@@ -16,7 +20,6 @@ from treasury.services.purchase_steps import (
     lock_with_policy,
     move,
 )
-from treasury.services.transfer import Entry
 
 
 @transaction.atomic(durable=True)
@@ -33,7 +36,7 @@ def reserve_purchase(purchase_id: int, *, now: datetime) -> Purchase:
         # Within a savepoint: what the ledger refuses leaves nothing behind.
         with transaction.atomic():
             _reserve(policy, purchase, now=now)
-    except (PurchaseBoundReached, AccountOverdrawn, PolicyPaused) as refusal:
+    except (PurchaseBoundReached, AccountOverdrawn, PolicyPaused, WrongExchange) as refusal:
         move(purchase, PurchaseStatus.REFUSED, note=str(refusal), actor=BUYER, now=now)
         count_decline(policy, note=str(refusal), now=now)
     return purchase
@@ -43,15 +46,5 @@ def _reserve(policy: PurchasePolicy, purchase: Purchase, *, now: datetime) -> No
     if policy.paused_at:
         raise PolicyPaused(reason=policy.paused_reason)
     check_bounds(policy, purchase.amount, spent(policy, now=now))
-    payee = purchase.payee
-    entry = Entry(
-        debit=payee.transit_account.name,
-        credit=payee.rail_account.name,
-        amount=purchase.amount,
-        kind=TransferKind.PURCHASE,
-        effective_on=ledger_day(now),
-        reference=purchase.address,
-        idempotency_key=f"{purchase.address} {purchase.key}",
-    )
-    (pending,) = begin_pending([entry], expires_at=now + UNTIL_KNOWN, actor=BUYER, now=now)
+    pending = set_purchase_aside(purchase, actor=BUYER, now=now)
     move(purchase, PurchaseStatus.RESERVED, actor=BUYER, now=now, reserved_at=now, pending=pending)

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from treasury.models import Refund, RefundSource, RefundStatus
 from treasury.services.order_kind import record_step
-from treasury.services.refund_kind import REFUNDS, refund_entry
+from treasury.services.refund_kind import REFUNDS, refund_entries
 from treasury.services.refunded_payment import Paid
 from treasury.services.transfer import transfer
 
@@ -35,9 +35,8 @@ def see_refunds(paid: Paid, told: Decimal | None, *, now: datetime) -> None:
         asked_at=now,
         settled_at=now,
     )
-    entry = refund_entry(paid, booked_as, now=now)
-    (booked_as.transfer,) = transfer(
-        [entry], journal=paid.transfer.journal, actor=REFUNDS.job, now=now
-    )
+    entries = refund_entries(paid, booked_as, now=now)
+    journal = paid.transfer.journal
+    booked_as.transfer = transfer(entries, journal=journal, actor=REFUNDS.job, now=now)[0]
     booked_as.save(force_insert=True)
     record_step(REFUNDS, booked_as, reason=booked_as.reason, actor=REFUNDS.job, now=now)

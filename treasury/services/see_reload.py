@@ -309,7 +309,7 @@ def _insert(
         payee=policy.payee,
         key=key,
         amount=sighting.amount,
-        currency=policy.payee.rail_account.currency,
+        currency=policy.payee.credit_account.currency,
         status=PurchaseStatus.SETTLED,
         is_automatic=False,
         reason="The provider reloads this credit by itself.",

@@ -9,6 +9,7 @@ from treasury.models import Purchase, PurchaseAttempt, PurchaseMethod, PurchaseS
 from treasury.rails.base import Order, PayingRail
 from treasury.services.apply_answer import apply_answer
 from treasury.services.decide_payment import change
+from treasury.services.purchase_exchange import rail_part
 from treasury.services.purchase_steps import BUYER, lock_purchase, move
 from treasury.services.rail_health import note_answer
 from treasury.services.rail_requests import ANSWER_WITHIN, request_columns
@@ -68,10 +69,11 @@ def _begin(purchase_id: int, rail: PayingRail, *, now: datetime) -> PurchaseAtte
 
 
 def _order(purchase: Purchase) -> Order:
+    part = rail_part(purchase)
     return Order(
         purchase=str(purchase.key),
-        amount=round(purchase.amount, purchase.payee.rail_account.scale),
-        currency=purchase.currency,
+        amount=round(part.amount, purchase.payee.rail_account.scale),
+        currency=part.currency,
         payee=purchase.payee.destination,
     )
 
