@@ -2,6 +2,9 @@
 copy takes a second. It stays on the server until a migration changes."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +13,23 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
+from common import embedded_postgres
+
 _NAME = "butler_template"
 _OTHERS = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
 _LOCK = 7_304_118
+# In a process of its own: with its end, the server stops.
+_LOAD = """
+import subprocess, sys
+from pathlib import Path
+from common import embedded_postgres
+folder = Path(sys.argv[1])
+embedded_postgres.start(folder)
+where = embedded_postgres.connection_settings(folder)
+command = [embedded_postgres.programs() / "psql", "--quiet", "--set", "ON_ERROR_STOP=1"]
+command += ["--host", where["HOST"], "--username", where["USER"], where["NAME"]]
+subprocess.run(command, stdin=sys.stdin, stdout=subprocess.DEVNULL, check=True)
+"""
 
 
 def template_database() -> str:
@@ -31,6 +48,21 @@ def template_database() -> str:
             _migrate(unfinished)
             cursor.execute(f"ALTER DATABASE {unfinished} RENAME TO {name}")
     return name
+
+
+def copy_template(folder: Path) -> None:
+    """Make an embedded PostgreSQL in `folder` whose database is migrated. It does not run then."""
+    if os.environ.get("DATABASE_URL"):
+        environ = {**os.environ, "DATABASE_URL": "", "BUTLER_VAR_DIR": str(folder.parent)}
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+        subprocess.run(migrate, cwd=settings.BASE_DIR, env=environ, check=True)
+        return
+    where = connection.settings_dict
+    dump = [embedded_postgres.programs() / "pg_dump", "--no-owner", "--no-privileges"]
+    dump += ["--host", where["HOST"], "--username", where["USER"], template_database()]
+    tables = subprocess.run(dump, check=True, capture_output=True).stdout
+    load = [sys.executable, "-c", _LOAD, str(folder)]
+    subprocess.run(load, cwd=settings.BASE_DIR, input=tables, check=True)
 
 
 def _migrate(name: str) -> None:

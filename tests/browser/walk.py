@@ -44,7 +44,8 @@ class Watch:
 
 def violations(page: Page) -> list[str]:
     """What axe-core finds on the page as it is now."""
-    page.evaluate(AXE)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE)
     found: list[dict[str, Any]] = page.evaluate(_AXE_RUN)["violations"]
     return [
         f"{page.url} at {page.viewport_size}: {each['id']}: {node['html'][:160]}"

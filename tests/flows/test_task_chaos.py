@@ -16,6 +16,7 @@ from keys import services as keys
 from keys.models import Allocation, Charge
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.results import results
+from tests.database_template import copy_template
 from tests.flows.chaos import Chaos, Database, running
 from tests.gateway.server import supply
 from tests.orchestration.work import assert_finalized, say, submit
@@ -38,8 +39,9 @@ ENVIRON = {
 @pytest.fixture
 def database(tmp_path, django_db_blocker):
     """A PostgreSQL of its own, which may be killed."""
+    with django_db_blocker.unblock():
+        copy_template(tmp_path / "postgres")
     with django_db_blocker.unblock(), Database(tmp_path / "postgres").running() as database:
-        call_command("migrate", verbosity=0)
         supply("nvidia-1", "nvidia-2", "nvidia-3", tokens=10**9)
         call_command("install_schedules", verbosity=0)
         yield database

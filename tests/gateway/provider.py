@@ -18,9 +18,9 @@ from tests.gateway.server import (
     answer_of,
     gateway_on,
     lend,
-    supply_key,
+    supply,
 )
-from tests.keys.builders import PAID, make_people
+from tests.keys.builders import PAID
 from tests.threads import wait_until
 
 # Other routes than those of `PATHS`, and what a request of them has instead of messages.
@@ -92,7 +92,6 @@ def ask(sandbox, settings):
     """Call a provider that answers with `response`; the books must balance afterwards."""
     settings.UPSTREAM_SILENCE_SECONDS = 5
     with gateway_on(sandbox, settings) as gateway:
-        make_people()
         yield lambda response, **options: _ask(gateway, response, **options)
 
 
@@ -118,7 +117,7 @@ def _ask(
             "rates": rates,
             "served_rates": {"embed-1": PAID},
         }
-        supply_key("key-1", base_url=wired.base_url, **terms)
+        supply("key-1", base_url=wired.base_url, **terms)
         session = lend(gateway.url, wire_format=wire_format)
         body = session.body(said, **fields)
         if path in INPUTS:

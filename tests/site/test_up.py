@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.database_template import copy_template
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -41,6 +43,13 @@ def up(tmp_path):
     for process in started:
         process.terminate()
         process.wait(40)
+
+
+@pytest.fixture
+def migrated(tmp_path, django_db_blocker):
+    """The folder has a database already, but nothing is in it."""
+    with django_db_blocker.unblock():
+        copy_template(tmp_path / "postgres")
 
 
 @pytest.fixture
@@ -136,7 +145,7 @@ def test_it_starts_from_nothing_answers_and_stops_without_a_trace(up, port, tmp_
 
 
 @pytest.mark.slow
-def test_a_first_task_runs_once_through_the_sandbox(up, port, tmp_path):
+def test_a_first_task_runs_once_through_the_sandbox(up, migrated, port, tmp_path):
     process = up(PORT=port)
     assert "First task runs now in the sandbox" in _read_until(process, "Ctrl-C stops it.")
     assert _soon(lambda: _manage(tmp_path, _FIRST_TASKS) == "completed 3 True", seconds=40)
@@ -150,7 +159,7 @@ def test_a_first_task_runs_once_through_the_sandbox(up, port, tmp_path):
 
 
 @pytest.mark.slow
-def test_it_starts_again_after_all_of_it_was_killed(up, port):
+def test_it_starts_again_after_all_of_it_was_killed(up, migrated, port):
     first = up(PORT=port)
     _read_until(first, "Ctrl-C stops it.")
     for process in [*psutil.Process(first.pid).children(recursive=True), first]:

@@ -21,9 +21,9 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from common import embedded_postgres
 from common.refusal import Refusal
 from keys.models import Provider
+from tests.database_template import copy_template
 from tests.flows.chaos import Database
 from tests.moments import NOON
 from tests.treasury.builders import broken
@@ -73,19 +73,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def database(tmp_path, transactional_db):
-    """A PostgreSQL of its own, with the tables of the test database, which may be killed."""
-    tables = _postgres("pg_dump", "--no-owner", "--no-privileges")
+    """A PostgreSQL of its own, which may be killed."""
+    copy_template(tmp_path / "postgres")
     with Database(tmp_path / "postgres").running() as database:
-        _postgres("psql", "--quiet", "--set", "ON_ERROR_STOP=1", text=tables)
         yield database
-
-
-def _postgres(program: str, *options: str, text: bytes | None = None) -> bytes:
-    """What a program of PostgreSQL says that is connected to the database."""
-    where = connection.settings_dict
-    command = [str(embedded_postgres.programs() / program), *options]
-    command += ["--host", where["HOST"], "--username", where["USER"], where["NAME"]]
-    return subprocess.run(command, input=text, check=True, capture_output=True).stdout
 
 
 @pytest.fixture
