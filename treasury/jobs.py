@@ -100,6 +100,12 @@ def fetch_reports_of(provider: str) -> int:
         return 0
 
 
+def fetch_calls_of(difference_id: int) -> int:
+    """Once, when a person asks: ask a provider for the calls of a difference; how many it
+    answered."""
+    return treasury.fetch_calls(difference_id, now=timezone.now())
+
+
 def match_rail_statements() -> int:
     """Every hour: match statements with what was posted since; how many accounts have some."""
     accounts = list(statements_to_match())

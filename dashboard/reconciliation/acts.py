@@ -19,7 +19,7 @@ from treasury.reconciliation.differences import DifferenceKind
 from treasury.reconciliation.report_sources import REPORT_SOURCES
 from treasury.reconciliation.reports import FORMATS
 from treasury.refusals import ReportUnreadable
-from treasury.services import ReportFile
+from treasury.services import CALLS_A_DAY, ReportFile
 
 _RECONCILE, _ACCESS = "treasury.reconcile", "treasury.change_reportaccess"
 
@@ -219,6 +219,14 @@ def _can_be_a_fee(row: Difference) -> bool:
     return bool(row.line_id) and row.own_transfer_id is None and row.theirs < 0
 
 
+def _ask_calls(row: Difference, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
+    treasury.ask_calls(row.pk)
+    return (
+        "The provider is being asked. Load the page of reconciliation again to see which calls "
+        "explain it."
+    )
+
+
 def _is_open(row: Difference) -> bool:
     return row.status == DifferenceStatus.OPEN
 
@@ -280,6 +288,17 @@ OFFICE_ACTS = [
     ),
 ]
 DIFFERENCE_ACTS = [
+    Act(
+        name="calls",
+        button="Ask for the calls",
+        about=f"Butler asks the provider for the calls of this sum by their ids, the {CALLS_A_DAY} "
+        "dearest of the day at most, keeps what it says, and compares the same days again. Calls "
+        "that explain the difference take its place.",
+        permission=_RECONCILE,
+        form=NoQuestions,
+        applies=treasury.can_ask_calls,
+        perform=_ask_calls,
+    ),
     Act(
         name="explain",
         button="Explain",

@@ -26,6 +26,7 @@ from treasury.models import (
 )
 from treasury.reconciliation.differences import Group, Names, OwnCall, OwnSum
 from treasury.reconciliation.lines import Line, LineKind
+from treasury.reconciliation.reports import OF_CALLS
 
 _DAY = timedelta(days=1)
 _USAGE = "_usage"
@@ -35,10 +36,12 @@ _ASKED_AGAIN_AFTER = timedelta(hours=23)
 
 @dataclass(frozen=True)
 class Reported:
-    """The lines that count, and the reports that they are of."""
+    """The lines that count, and the reports that they are of. `asked`: single calls that the
+    provider was asked for, which are among the sums of the lines."""
 
     lines: list[Line]
     reports: list[int]
+    asked: list[Line]
 
 
 def reports_to_fetch(*, now: datetime) -> list[str]:
@@ -122,7 +125,7 @@ def reported(provider: str, *, since: date, until: date) -> Reported:
         for day in _days(max(report.since, since), min(report.until, until)):
             latest[report.format, day] = report.pk
     counted = {day for name, day in latest if name.endswith(_USAGE)}
-    lines: list[Line] = []
+    lines, asked = list[Line](), list[Line]()
     for row in (
         ReportLine.objects.filter(report__in=set(latest.values()), day__gte=since, day__lte=until)
         .values_list("report__format", "report_id", *Line._fields)
@@ -130,9 +133,11 @@ def reported(provider: str, *, since: date, until: date) -> Reported:
         .iterator(chunk_size=5000)
     ):
         format_name, report_id, line = row[0], row[1], Line(*row[2:])
-        if latest[format_name, line.day] == report_id:
+        if format_name in OF_CALLS:
+            asked.append(line)
+        elif latest[format_name, line.day] == report_id:
             lines.append(_counted_once(line, format_name, counted))
-    return Reported(lines, sorted(set(latest.values())))
+    return Reported(lines, sorted(set(latest.values())), asked)
 
 
 def _counted_once(line: Line, format_name: str, counted: set[date]) -> Line:

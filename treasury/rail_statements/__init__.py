@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from treasury.rail_statements import (
     camt053,
+    circle_pages,
     csv_file,
     mt940_file,
+    paypal_pages,
     simulator_pages,
     stripe_pages,
 )
@@ -35,6 +37,8 @@ FORMATS: Mapping[str, Format] = {
 }
 # No person brings these.
 FETCHED: Mapping[str, Format] = {
+    "circle-mint": Format("fetched from Circle Mint", circle_pages.read),
+    "paypal": Format("fetched from PayPal", paypal_pages.read),
     "simulator": Format("fetched from the simulator", simulator_pages.read),
     "stripe": Format("fetched from Stripe", stripe_pages.read),
 }

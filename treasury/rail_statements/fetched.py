@@ -1,10 +1,11 @@
 """Statements that Butler fetches: a vendor's answers as they came, in one object.
 
     {"since": "2026-11-02", "until": "2026-11-03", "currency": "USD",
-     "balance": <what is on the account now>, "pages": [<what moved since then>, …]}
+     "balance": <what is on the account>, "pages": [<what moved since then>, …]}
 
-The pages have all that moved from the first day through the moment of the balance, so they tell
-what was on the account before that day.
+The balance is that of now or, if the vendor tells it, that of the end of the last day. The pages
+have all that moved from the first day through its moment, so they tell what was on the account
+before that day.
 """
 
 import json
@@ -22,6 +23,8 @@ JSON = dict[str, Any]
 class Told(NamedTuple):
     """What a vendor tells: `balance` and each of `pages` is an answer."""
 
+    since: date
+    until: date
     currency: str
     balance: JSON
     pages: Sequence[JSON]
@@ -58,7 +61,7 @@ def unpack(
     try:
         told = json.loads(content, parse_float=Decimal)
         since, until = (date.fromisoformat(told[name]) for name in ("since", "until"))
-        about = Told(told["currency"], told["balance"], told["pages"])
+        about = Told(since, until, told["currency"], told["balance"], told["pages"])
         now, rows = balance(about), moved(about)
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise UnreadableError(f"What the vendor tells is not understood: {error!r}.") from None

@@ -55,7 +55,7 @@ def match_calls(
     found += [
         _not_metered(number, each) for number, each in billed.items() if number not in compared
     ]
-    found += _moved(pairs) + _prices(pairs, tolerance)
+    found += moved_calls(pairs) + call_prices(pairs, tolerance)
     return found, _without(sums, compared.values()), rest
 
 
@@ -150,7 +150,7 @@ def _not_metered(number: str, billed: Billed) -> Difference:
     )
 
 
-def _moved(pairs: list[Pair]) -> list[Difference]:
+def moved_calls(pairs: list[Pair]) -> list[Difference]:
     """Calls that the provider bills on another day, or under another name."""
     moved: dict[tuple[str, Group, Group], list[Pair]] = defaultdict(list)
     for pair in pairs:
@@ -182,8 +182,8 @@ def _move(kind: str, mine: Group, theirs: Group, pairs: list[Pair]) -> Differenc
     )
 
 
-def _prices(pairs: list[Pair], tolerance: Tolerance) -> list[Difference]:
-    """Groups whose calls are the same, but cost something else."""
+def call_prices(pairs: list[Pair], tolerance: Tolerance) -> list[Difference]:
+    """A difference of each group whose calls are the same, but cost something else."""
     groups: dict[Group, list[Pair]] = defaultdict(list)
     for pair in pairs:
         groups[pair.own.group].append(pair)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from types import MappingProxyType
 
+from treasury.reconciliation.reports.openrouter import pack_generation
+
 Query = Sequence[tuple[str, str]]
 _DAY = timedelta(days=1)
 
@@ -25,8 +27,20 @@ class SourceReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SourceCalls:
+    """Where a provider tells a single call: the path, and the parameter that takes its id. `pack`
+    makes of an answer what the format reads: the day, the id, the status and the bytes."""
+
+    format: str
+    path: str
+    parameter: str
+    pack: Callable[[date, str, int, bytes], bytes]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReportSource:
-    """A provider that gives reports. `days_kept`: it tells no older days; None: it tells all."""
+    """A provider that gives reports. `days_kept`: it tells no older days; None: it tells all.
+    `calls`: None if it tells no single calls."""
 
     slug: str
     name: str
@@ -34,6 +48,7 @@ class ReportSource:
     headers: Callable[[str], dict[str, str]]
     reports: tuple[SourceReport, ...]
     days_kept: int | None = None
+    calls: SourceCalls | None = None
 
 
 def _bearer(secret: str) -> dict[str, str]:
@@ -144,6 +159,12 @@ _ALL = (
             ),
         ),
         days_kept=30,
+        calls=SourceCalls(
+            format="openrouter_generation",
+            path="/generation",
+            parameter="id",
+            pack=pack_generation,
+        ),
     ),
 )
 REPORT_SOURCES: Mapping[str, ReportSource] = MappingProxyType({each.slug: each for each in _ALL})

@@ -37,6 +37,7 @@ from treasury.services.exchange import ExchangeTerms, record_exchange
 from treasury.services.exchange_rates import ImportedRates, import_rates, record_rate
 from treasury.services.expiring_credit import expire_credit, record_expiring_credit
 from treasury.services.fees import book_difference_as_fee, record_fee
+from treasury.services.fetch_calls import CALLS_A_DAY, ask_calls, can_ask_calls, fetch_calls
 from treasury.services.fetch_rail_statement import fetch_rail_statement
 from treasury.services.fetch_reports import (
     ask_reports,
@@ -95,6 +96,7 @@ from treasury.services.x402_payments import (
 )
 
 __all__ = [
+    "CALLS_A_DAY",
     "WEBHOOK_BYTES_MAX",
     "AccessTerms",
     "AccountTerms",
@@ -124,6 +126,7 @@ __all__ = [
     "apply_payout_answer",
     "apply_refund_answer",
     "ask_balance",
+    "ask_calls",
     "ask_cap",
     "ask_payout",
     "ask_refund",
@@ -132,6 +135,7 @@ __all__ = [
     "book_difference_as_fee",
     "book_difference_as_own_transfer",
     "buy_credit",
+    "can_ask_calls",
     "cancel_payout",
     "cancel_purchase",
     "cancel_refund",
@@ -149,6 +153,7 @@ __all__ = [
     "expire_payments",
     "expire_pending",
     "explain_difference",
+    "fetch_calls",
     "fetch_rail_statement",
     "fetch_reports",
     "fill_rail",

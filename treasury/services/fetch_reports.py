@@ -39,7 +39,7 @@ _PAGES_MAX, _PAGE_BYTES_MAX = 50, 20_000_000
 _NOT_THERE = (403, 404)
 
 
-class _NotFetchedError(Exception):
+class NotFetchedError(Exception):
     """Why a report could not be fetched, as a sentence."""
 
 
@@ -128,7 +128,7 @@ def fetch_reports(provider: str, *, now: datetime) -> list[ProviderReport]:
         try:
             for since, until in _spans(access, source, report, now):
                 kept.append(_fetch(access, source, report, since, until, now=now))
-        except (_NotFetchedError, ReportUnreadable, CannotUnseal) as error:
+        except (NotFetchedError, ReportUnreadable, CannotUnseal) as error:
             errors.append(f"{FORMATS[report.format].label}: {error}")
     ReportAccess.objects.filter(pk=access.pk).update(asked_at=now, error=" ".join(errors)[:300])
     return kept
@@ -176,28 +176,31 @@ def _fetch(
 def _pages(
     access: ReportAccess, source: ReportSource, report: SourceReport, since: date, until: date
 ) -> list[bytes]:
-    """The answers as they came. Errors: _NotFetchedError, CannotUnseal."""
+    """The answers as they came. Errors: NotFetchedError, CannotUnseal."""
     secret = security.unseal_from(access, "sealed")
     headers = {**source.headers(secret), **report.headers}
     query, pages = list(report.query(since, until)), list[bytes]()
     page = ""
     while True:
         more = [(report.page_parameter, page)] if page else []
-        status, body = _ask(access.base_url + report.path, headers, [*query, *more])
+        status, body = ask_provider(access.base_url + report.path, headers, [*query, *more])
         if status in _NOT_THERE and report.fallback is not None:
             return _pages(access, source, report.fallback, since, until)
         if status != 200:
-            raise _NotFetchedError(f"The provider answered HTTP {status}.")
+            raise NotFetchedError(f"The provider answered HTTP {status}.")
         pages.append(body)
         page = _next_page(body) if report.page_parameter else ""
         if not page:
             return pages
         if len(pages) >= _PAGES_MAX:
-            raise _NotFetchedError(f"The report has more than {_PAGES_MAX} pages.")
+            raise NotFetchedError(f"The report has more than {_PAGES_MAX} pages.")
 
 
 @sensitive_variables("headers")
-def _ask(url: str, headers: dict[str, str], query: list[tuple[str, str]]) -> tuple[int, bytes]:
+def ask_provider(
+    url: str, headers: dict[str, str], query: list[tuple[str, str]]
+) -> tuple[int, bytes]:
+    """Status and body of an answer. Errors: NotFetchedError."""
     try:
         return exchange(
             "GET",
@@ -209,14 +212,14 @@ def _ask(url: str, headers: dict[str, str], query: list[tuple[str, str]]) -> tup
         )
     except (AnswerTooLarge, requests.RequestException, OSError) as error:
         # The type alone: the text may have an address with a secret in it.
-        raise _NotFetchedError(f"The provider did not answer: {type(error).__name__}.") from None
+        raise NotFetchedError(f"The provider did not answer: {type(error).__name__}.") from None
 
 
 def _next_page(body: bytes) -> str:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        raise _NotFetchedError("The answer is no JSON.") from None
+        raise NotFetchedError("The answer is no JSON.") from None
     page = answer.get("next_page") if isinstance(answer, dict) else None
     return page if isinstance(page, str) else ""
 

@@ -17,6 +17,7 @@ from treasury.audit_actions import Action
 from treasury.models import Difference, DifferenceStatus, ReconciliationRun
 from treasury.models.transfer_triggers import LEDGER_LOCK
 from treasury.queries.reconciliation import metered, metered_calls, names, reported
+from treasury.reconciliation.asked_calls import explain_by_calls
 from treasury.reconciliation.differences import Difference as Found
 from treasury.reconciliation.differences import Tolerance
 from treasury.reconciliation.lines import Line, LineKind
@@ -84,8 +85,11 @@ def _compare(
         )
     own = metered(provider, since=since, until=until)
     has_ids = any(line.request_id for line in told.lines)
-    calls = metered_calls(own, since=since, until=until) if has_ids else []
-    found = match(own, told.lines, calls=calls, names=names(provider), tolerance=tolerance)
+    calls = metered_calls(own, since=since, until=until) if has_ids or told.asked else []
+    known = names(provider)
+    found = match(own, told.lines, calls=calls, names=known, tolerance=tolerance)
+    if told.asked:
+        found = explain_by_calls(found, calls, told.asked, names=known, tolerance=tolerance)
     run = ReconciliationRun.objects.create(
         provider_id=provider,
         since=since,

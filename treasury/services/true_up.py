@@ -29,7 +29,7 @@ def true_up_estimates(
     if not estimates:
         return 0
     told = reported(provider, since=since, until=until)
-    billed = billed_calls(told.lines)
+    billed = billed_calls([*told.lines, *told.asked])
     reports = "report" + "s" * (len(told.reports) > 1) + " " + ", ".join(map(str, told.reports))
     count = 0
     for call in estimates:

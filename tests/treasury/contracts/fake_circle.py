@@ -47,9 +47,11 @@ class FakeCircle(FakeVendor):
         self.keys: dict[str, tuple[_JSON, str]] = {}
         self.ciphertexts: list[str] = []
         self.drips: list[_JSON] = []
-        self.next_state = ""
-        self.cents = 100_000
+        self.next_state, self.cents = "", 100_000
+        # When the next payment begins, what has arrived, and the most rows of a page.
+        self.created, self.deposits, self.page_size = "2026-03-14T12:00:00.000Z", list[_JSON](), 50
         self.faults.clear()
+        self.read_faults.clear()
         self._numbers = count(100)
 
     def is_documented(self, sent: Sent) -> bool:
@@ -100,8 +102,14 @@ class FakeCircle(FakeVendor):
                 "id": payment_id,
                 "amount": asked["amount"],
                 "status": self.next_state or "pending",
-                "createDate": "2026-03-14T12:00:00.000Z",
+                "createDate": self.created,
+                "updateDate": self.created,
             }
+            if payment["status"] != "failed":
+                # Circle takes it at once.
+                self.cents -= _cents(asked["amount"])
+            if path.endswith("/payouts"):
+                payment["destination"] = asked["destination"]
             if path.endswith("/transfers"):
                 payment |= {
                     "source": {"type": "wallet", "id": "1000"},
@@ -134,16 +142,72 @@ class FakeCircle(FakeVendor):
                 money = {"amount": f"{self.cents / 100:.2f}", "currency": "USD"}
                 return 200, {"data": {"available": [money], "unsettled": []}}
             case ["businessAccount", "deposits"]:
-                return 200, {"data": []}
+                return 200, {"data": self._page(self.deposits, sent)}
             case ["businessAccount", "transfers" | "payouts"]:
                 own = [each for each in self.payments.values() if each["_path"] == sent.path]
-                return 200, {"data": [self._shown(each, sent.path)["data"] for each in own]}
+                shown = [self._shown(each, sent.path)["data"] for each in own]
+                return 200, {"data": self._page(shown, sent)}
             case ["businessAccount", "transfers" | "payouts", payment_id]:
                 payment = self.payments.get(payment_id)
                 if payment is None or not sent.path.startswith(payment["_path"]):
                     return _NOT_FOUND
                 return 200, self._shown(payment, sent.path)
         return _NOT_FOUND
+
+    def _page(self, rows: list[_JSON], sent: Sent) -> list[_JSON]:
+        """The newest first."""
+        query = dict(parse_qsl(sent.query))
+        newest = [each for each in rows[::-1] if each["createDate"] >= query.get("from", "")]
+        ids = [each["id"] for each in newest]
+        begin = ids.index(query["pageAfter"]) + 1 if "pageAfter" in query else 0
+        return newest[begin : begin + min(int(query["pageSize"]), self.page_size)]
+
+    def deposit(self, amount: str, *, status: str = "complete", fee: str = "") -> _JSON:
+        """Money arrives from a bank; it is there when it is complete."""
+        row = {
+            "id": str(UUID(int=next(self._numbers), version=4)),
+            "destination": {"type": "wallet", "id": "1000"},
+            "amount": _usd(amount),
+            "status": status,
+            "createDate": self.created,
+            **({"fee": _usd(fee)} if fee else {}),
+        }
+        self.deposits.append(row)
+        if status == "complete":
+            self.cents += _cents(row["amount"]) - (_cents(row["fee"]) if fee else 0)
+        return row
+
+    def end(self, payment_id: str, *, fee: str = "") -> None:
+        """A payment is complete."""
+        payment = self.payments[payment_id]
+        is_payout = payment["_path"].endswith("/payouts")
+        if fee:
+            self.cents -= _cents(_usd(fee))
+            told = _usd(fee) if is_payout else [_usd(fee) | {"type": "network"}]
+            payment["fees"] = told
+        payment["status"] = "complete"
+
+    def fail(self, payment_id: str, code: str = "transaction_denied") -> None:
+        """A payment fails, and its money is there again."""
+        payment = self.payments[payment_id]
+        self.cents += _cents(payment["amount"])
+        payment |= {"status": "failed", "errorCode": code}
+
+    def send_back(self, payment_id: str, *, fee: str = "", status: str = "complete") -> None:
+        """The bank returns a payout, now."""
+        payment = self.payments[payment_id]
+        payment |= {"status": "failed", "errorCode": "transaction_returned"}
+        payment["return"] = {
+            "id": str(UUID(int=next(self._numbers), version=4)),
+            "payoutId": payment_id,
+            "amount": payment["amount"],
+            "fees": _usd(fee or "0.00"),
+            "reason": "payout_returned",
+            "status": status,
+            "createDate": self.created,
+        }
+        if status == "complete":
+            self.cents += _cents(payment["amount"]) - _cents(_usd(fee or "0.00"))
 
     def _get_wallets(self, sent: Sent) -> Reply:
         query = dict(parse_qsl(sent.query))
@@ -178,6 +242,14 @@ class FakeCircle(FakeVendor):
                 public = base64.b64encode(der).decode()
                 return 200, {"data": {"algorithm": "ECDSA_SHA_256", "publicKey": public}}
         return _NOT_FOUND
+
+
+def _usd(amount: str) -> _JSON:
+    return {"amount": amount, "currency": "USD"}
+
+
+def _cents(money: _JSON) -> int:
+    return round(float(money["amount"]) * 100)
 
 
 @cache

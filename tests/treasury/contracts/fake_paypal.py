@@ -4,9 +4,11 @@ import base64
 import json
 import zlib
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -36,7 +38,14 @@ class FakePayPal(FakeVendor):
         self.keys: dict[tuple[str, str], tuple[bytes, Reply]] = {}
         self.tokens = {"none"}
         self.capture_status = "COMPLETED"
+        # What has moved, the most of a page, the fee of a capture, and the moment of the next one.
+        self.lines: list[_JSON] = []
+        self.page_size, self.fee, self.at = 500, "", NOON
+        # What PayPal knows all of, and what it tells of its reports beside that.
+        self.refreshed_at = NOON + timedelta(days=9)
+        self.told: _JSON = {}
         self.faults.clear()
+        self.read_faults.clear()
         self.sent.clear()
         self._numbers = count(1)
 
@@ -50,6 +59,8 @@ class FakePayPal(FakeVendor):
             return self._token(sent)
         if sent.headers.get("Authorization", "").removeprefix("Bearer ") not in self.tokens:
             return 401, {"error": "invalid_token", "error_description": "Token signature failed"}
+        if sent.path.startswith("/v1/reporting/"):
+            return self._report(sent)
         if sent.method == "GET":
             found = {**self.orders, **self.refunds}.get(sent.path.split("/")[-1])
             return (200, found) if found else _problem(404, "RESOURCE_NOT_FOUND")
@@ -111,6 +122,16 @@ class FakePayPal(FakeVendor):
             "amount": unit["amount"],
             "custom_id": unit["custom_id"],
         }
+        if self.fee:
+            fee = {**unit["amount"], "value": self.fee}
+            capture["seller_receivable_breakdown"] = {"paypal_fee": fee}
+        if self.capture_status == "COMPLETED":
+            self.move(
+                unit["amount"]["value"],
+                name=capture["id"],
+                fee=f"-{self.fee}" if self.fee else "",
+                custom_field=unit["custom_id"],
+            )
         unit["payments"] = {"captures": [capture]}
         order["status"] = "COMPLETED"
         return 201, order
@@ -138,6 +159,8 @@ class FakePayPal(FakeVendor):
             "of": capture_id,
         }
         self.refunds[refund["id"]] = refund
+        value = f"-{asked['amount']['value']}"
+        self.move(value, name=refund["id"], code="T1107", paypal_reference_id=_named(capture_id))
         payments.setdefault("refunds", []).append(refund)
         return 201, refund
 
@@ -145,9 +168,79 @@ class FakePayPal(FakeVendor):
         """Somebody refunds it on PayPal's own page."""
         self._refund(capture_id, {"amount": {"currency_code": "USD", "value": value}})
 
+    def move(
+        self, value: str, *, name: str, code: str = "T0006", fee: str = "", **changes: Any
+    ) -> None:
+        """Something moves on the account."""
+        moment = f"{self.at:%Y-%m-%dT%H:%M:%S}+0000"
+        self.lines.append(
+            {
+                "transaction_id": _named(name),
+                "transaction_event_code": code,
+                "transaction_initiation_date": moment,
+                "transaction_updated_date": moment,
+                "transaction_amount": _usd(value),
+                "transaction_status": "S",
+                **({"fee_amount": _usd(fee)} if fee else {}),
+                **changes,
+            }
+        )
+
+    def _report(self, sent: Sent) -> Reply:
+        """Transactions or balances; the document of reports has both."""
+        reports = document("paypal_reporting")
+        self.problems += reports.problems_of_request(sent)
+        query = dict(parse_qsl(sent.query))
+        is_list = sent.path.endswith("/transactions")
+        body = (self._transactions if is_list else self._balances)(query) | self.told
+        self.problems += reports.problems_of_answer("GET", sent.path, 200, body)
+        return 200, body
+
+    def _transactions(self, query: dict[str, str]) -> _JSON:
+        since, until = _moment(query["start_date"]), _moment(query["end_date"])
+        own = [
+            each
+            for each in self.lines
+            if since <= _moment(each["transaction_initiation_date"]) <= until
+        ]
+        size = min(int(query["page_size"]), self.page_size)
+        begin = (int(query["page"]) - 1) * size
+        return {
+            "transaction_details": [{"transaction_info": x} for x in own[begin : begin + size]],
+            "page": int(query["page"]),
+            "total_items": len(own),
+            "total_pages": -(-len(own) // size),
+            "last_refreshed_datetime": f"{self.refreshed_at:%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    def _balances(self, query: dict[str, str]) -> _JSON:
+        until = _moment(query["as_of_time"])
+        total = sum(
+            Decimal(each["transaction_amount"]["value"])
+            + Decimal(each.get("fee_amount", {"value": "0"})["value"])
+            for each in self.lines
+            if _moment(each["transaction_initiation_date"]) <= until
+            and each["transaction_status"] in ("S", "V")
+        )
+        told = {"currency": "USD", "primary": True, "total_balance": _usd(f"{total:.2f}")}
+        return {"balances": [told], "as_of_time": query["as_of_time"]}
+
     def agree(self, order_id: str) -> None:
         """The payer agrees on PayPal's page."""
         self.orders[order_id]["status"] = "APPROVED"
+
+
+def _named(name: str) -> str:
+    """Reports have no punctuation in ids."""
+    return name.replace("-", "")
+
+
+def _usd(value: str) -> _JSON:
+    return {"currency_code": "USD", "value": value}
+
+
+def _moment(value: str) -> datetime:
+    return datetime.fromisoformat(value)
 
 
 def _problem(status: int, issue: str) -> Reply:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from tests.http_server import QuietHandler, serving
 from tests.treasury.contracts.documents import Document, Sent
 
-Reply = tuple[int, dict[str, Any]]
+# Status and body: an object in JSON, or a text as it is.
+Reply = tuple[int, dict[str, Any] | str]
 
 
 class AnswerLost(Exception):
@@ -25,7 +26,8 @@ class FakeVendor:
     """What a fake keeps: requests, what the document says against them, faults that wait.
 
     `faults` are taken one for each POST: `lost_request` (nothing was done), `lost_answer` (it was
-    done), a status such as `500` or `429` (nothing was done), or "" for none.
+    done), a status such as `500` or `429` (nothing was done), or "" for none. `read_faults` are the
+    same for each GET, and `no_json` is a page of a proxy.
     """
 
     def __init__(self, document: Document | None = None) -> None:
@@ -33,6 +35,7 @@ class FakeVendor:
         self.sent: list[Sent] = []
         self.problems: list[str] = []
         self.faults: list[str] = []
+        self.read_faults: list[str] = []
         self.url = ""
 
     def answer(self, sent: Sent) -> Reply:
@@ -48,11 +51,14 @@ class FakeVendor:
         self.sent.append(sent)
         if self.document is not None and self.is_documented(sent):
             self.problems += self.document.problems_of_request(sent)
-        fault = self.faults.pop(0) if self.faults and sent.method == "POST" else ""
+        faults = self.faults if sent.method == "POST" else self.read_faults
+        fault = faults.pop(0) if faults else ""
         if fault == "lost_request":
             raise AnswerLost
         if fault.isdigit():
             return int(fault), {}
+        if fault == "no_json":
+            return 200, "<html>Please sign in."
         reply = self.answer(sent)
         if fault == "lost_answer":
             raise AnswerLost
@@ -84,7 +90,8 @@ def _handler(vendor: FakeVendor) -> type[BaseHTTPRequestHandler]:
             except AnswerLost:
                 self.close_connection = True
                 return
-            content = json.dumps(body).encode() if body else b""
+            text = body if isinstance(body, str) else json.dumps(body) if body else ""
+            content = text.encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))

@@ -4,6 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from tests.moments import NOON
+from tests.treasury.contracts.fake_circle import BANK
 from tests.treasury.contracts.mock_server import mock_server
 from tests.treasury.rails.circle_rails import KEY, mint_rail, order
 from tests.treasury.rails.test_circle import PAYEES
@@ -22,5 +24,8 @@ def test_every_request_is_valid(server):
     rail.find(KEY, vendor_id=KEY)
     assert rail.balance() is not None
     rail.statement(after=1_767_225_600)
+    rail.payout(rail.payout_body(order(payee=BANK)), key=KEY)
+    rail.find_payout(KEY, vendor_id=KEY, since=None)
+    rail.fetch_statement(since=NOON.date(), until=NOON.date())
     rail.deposit_address("ETH", key=UUID(KEY))
     assert server.diagnostics() == []

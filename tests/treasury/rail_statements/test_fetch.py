@@ -23,7 +23,8 @@ from tests.treasury.purchases import (
     propose,
     set_policy,
 )
-from tests.treasury.rail_accounts import SETTINGS, add_paypal, add_rail, stand_in, switch_on
+from tests.treasury.rail_accounts import SETTINGS, add_rail, stand_in, switch_on
+from tests.treasury.rails.circle_rails import add_wallets
 from tests.treasury.simulator import simulator
 from treasury import jobs
 from treasury import services as treasury
@@ -168,8 +169,8 @@ def test_a_vendor_that_refuses_leaves_its_words_and_nothing_else(stripe):
 
 def test_what_cannot_be_fetched_is_said(stripe, settings):
     open_accounts()
-    add_paypal()
-    for account in (RAIL, "rail:paypal"):
+    add_wallets()
+    for account in (RAIL, "rail:wallets"):
         with pytest.raises(RailStatementUnreadable, match="tells no statement"):
             fetch(account)
     with pytest.raises(AccountNotFound):

@@ -56,10 +56,14 @@ def order(amount: str = "12.30", payee: str = f"transfer:{ADDRESS}", purchase: s
     return Order(purchase=purchase, amount=Decimal(amount), currency="USD", payee=payee)
 
 
-def add_mint():
+def add_mint(**settings: str):
     """A rail account of Mint, switched off."""
     return add_rail(
-        "mint", kind="circle-mint", secret=SECRET, webhook_secret="", settings={"topic": TOPIC}
+        "mint",
+        kind="circle-mint",
+        secret=SECRET,
+        webhook_secret="",
+        settings={"topic": TOPIC} | settings,
     )
 
 

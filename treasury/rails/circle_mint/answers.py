@@ -1,5 +1,6 @@
 """What Circle Mint's answers say about a payment."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +35,13 @@ def answer_of_payment(reply: Reply) -> Answer:
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError):
         return Answer(outcome=Outcome.UNKNOWN, code="answer_not_understood")
+
+
+def answer_of_payout(reply: Reply) -> Answer:
+    """What a payout to one's own bank says. What that bank returns has failed, also after it was
+    complete."""
+    answer = answer_of_payment(reply)
+    return replace(answer, outcome=Outcome.DECLINED) if answer.is_reversed else answer
 
 
 def _fee(fees: Any, currency: Any) -> Decimal | None:

@@ -20,11 +20,18 @@ CIRCLE_MINT = RailKind(
             help_text="The TopicArn (arn:aws:sns:…) of Circle's notifications, as the subscription "
             "shows it. Notifications of other topics are rejected.",
         ),
+        Setting(
+            name="bank_account",
+            label="Bank account",
+            help_text="Circle's id (a UUID) of the organisation's own bank account that wires of "
+            "payouts go to. Without it, Butler pays nothing out.",
+        ),
     ),
     starts_with={
         Mode.SANDBOX: ("SAND_API_KEY:", "TEST_API_KEY:"),
         Mode.LIVE: ("LIVE_API_KEY:",),
     },
+    statement_format="circle-mint",
     connect=CircleMintRail,
     webhooks=CircleMintWebhooks,
 )

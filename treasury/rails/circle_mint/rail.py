@@ -2,19 +2,31 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 from uuid import UUID
 
-from treasury.rails.base import Answer, Capability, Mode, Order, Outcome, StatementLine
-from treasury.rails.circle_mint.answers import answer_of_error, answer_of_payment
+from treasury.rails.base import (
+    Answer,
+    Capability,
+    FetchedStatement,
+    Mode,
+    Order,
+    Outcome,
+    StatementLine,
+)
+from treasury.rails.circle_mint.answers import (
+    answer_of_error,
+    answer_of_payment,
+    answer_of_payout,
+)
+from treasury.rails.circle_mint.reporting import BALANCES, BUSINESS, fetch_days
 from treasury.rails.http import JSON, HttpClient, Reply, Request
 from treasury.rails.kinds import Connection
 
-_BUSINESS = "/v1/businessAccount"
-_TRANSFERS, _PAYOUTS = f"{_BUSINESS}/transfers", f"{_BUSINESS}/payouts"
-_DEPOSITS, _ADDRESSES = f"{_BUSINESS}/deposits", f"{_BUSINESS}/wallets/addresses/deposit"
+_TRANSFERS, _PAYOUTS = f"{BUSINESS}/transfers", f"{BUSINESS}/payouts"
+_DEPOSITS, _ADDRESSES = f"{BUSINESS}/deposits", f"{BUSINESS}/wallets/addresses/deposit"
 _PAGE, _PAGES_MAX = 50, 20
 _NOT_FOUND = 404
 
@@ -23,7 +35,8 @@ class CircleMintRail:
     """Pays verified blockchain addresses and bank accounts.
 
     The payee's destination is `transfer:<id of the verified address>`, or
-    `payout:<wire, sepa, …>:<id of the bank account>`.
+    `payout:<wire, sepa, …>:<id of the bank account>`. A payout to the organisation's own bank
+    account is a wire.
     """
 
     currency = "USD"
@@ -35,6 +48,7 @@ class CircleMintRail:
     def __init__(self, connection: Connection) -> None:
         self.name = connection.name
         self.is_play_money = connection.mode == Mode.SANDBOX
+        self.payout_destination = connection.settings.get("bank_account", "")
         self._http = HttpClient(connection.url, networks=connection.networks)
         self._headers = {
             "Authorization": f"Bearer {connection.secret}",
@@ -44,6 +58,9 @@ class CircleMintRail:
     def body(self, order: Order) -> str:
         """The path and, on the next line, the JSON that is sent, with its idempotency key."""
         path, destination = _destination(order.payee)
+        return self._request(path, destination, order)
+
+    def _request(self, path: str, destination: JSON, order: Order) -> str:
         sent = {
             "idempotencyKey": order.purchase,
             "destination": destination,
@@ -76,9 +93,24 @@ class CircleMintRail:
             return Answer(outcome=Outcome.UNKNOWN, code=answer.code, message=answer.message)
         return answer
 
+    def payout_body(self, order: Order) -> str:
+        """The path and the JSON, with its idempotency key."""
+        return self._request(_PAYOUTS, {"type": "wire", "id": order.payee}, order)
+
+    def payout(self, body: str, *, key: str) -> Answer:
+        """See `PayoutRail`. The key is in the body, where Circle wants it."""
+        path, sent = body.split("\n", 1)
+        return answer_of_payout(self._post(path, sent))
+
+    def find_payout(self, purchase: str, *, vendor_id: str, since: datetime | None) -> Answer:
+        """See `PayoutRail`. Without Circle's own id, the same key is sent again, as in `find`."""
+        if not vendor_id:
+            return Answer(outcome=Outcome.ABSENT)
+        return answer_of_payout(self._get(f"{_PAYOUTS}/{quote(vendor_id, safe='')}"))
+
     def problem(self) -> str:
         """See `Rail`."""
-        reply = self._get(f"{_BUSINESS}/balances")
+        reply = self._get(BALANCES)
         if reply.is_ok:
             return ""
         answer = answer_of_error(reply)
@@ -86,7 +118,7 @@ class CircleMintRail:
 
     def balance(self) -> Decimal | None:
         """See `Rail`: what is available, without what is unsettled."""
-        reply = self._get(f"{_BUSINESS}/balances")
+        reply = self._get(BALANCES)
         try:
             available = reply.body["data"]["available"] if reply.is_ok else None
             return None if available is None else _sum(available, self.currency)
@@ -109,6 +141,10 @@ class CircleMintRail:
                 complete = [each for each in page if each.get("status") == "complete"]
                 lines += [_line(each, kind, sign) for each in complete]
         return sorted(lines, key=lambda line: (line.number, line.vendor_id))
+
+    def fetch_statement(self, *, since: date, until: date) -> FetchedStatement:
+        """See `StatementRail`. Days of which something is pending are left for later."""
+        return fetch_days(self._get, since=since, until=until, currency=self.currency)
 
     def deposit_address(self, chain: str, *, key: UUID) -> str:
         """An address on a blockchain to which USDC can be sent; empty if Circle gives none."""

@@ -54,6 +54,7 @@ class CircleMintWebhooks:
             # The confirmation of a subscription has a sentence there.
             told = {}
         ids = [text(member(told, name), "id") for name in _NAMES]
+        ids.append(text(member(told, "return"), "payoutId"))
         return Event(
             event_id=text(message, "MessageId"),
             kind=text(told, "notificationType") or text(message, "Type"),

@@ -38,6 +38,7 @@ PAYPAL = RailKind(
             "webhook is believed.",
         ),
     ),
+    statement_format="paypal",
     connect=PayPalRail,
     webhooks=PayPalWebhooks,
 )

@@ -2,14 +2,24 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from urllib.parse import quote
 
-from treasury.rails.base import Answer, Capability, Mode, Order, Outcome, StatementLine
+from treasury.rails.base import (
+    Answer,
+    Capability,
+    FetchedStatement,
+    Mode,
+    Order,
+    Outcome,
+    StatementLine,
+)
 from treasury.rails.http import JSON, HttpClient, Reply, Request
 from treasury.rails.kinds import Connection
 from treasury.rails.paypal.answers import answer_of_error, answer_of_order, answer_of_refund
+from treasury.rails.paypal.reporting import Query, fetch_days
 from treasury.rails.paypal.token import AccessToken
 
 _ORDERS, _CAPTURES, _REFUNDS = (
@@ -25,7 +35,7 @@ class PayPalRail:
 
     currency = "USD"
     scale = 2
-    capabilities = frozenset({Capability.COLLECT})
+    capabilities = frozenset({Capability.COLLECT, Capability.STATEMENT})
     # PayPal keeps request ids of orders for six hours.
     key_life = timedelta(hours=6)
 
@@ -106,12 +116,19 @@ class PayPalRail:
         return ": ".join(filter(None, (f"PayPal answers {answer.code}", answer.message)))
 
     def balance(self) -> Decimal | None:
-        """See `Rail`. An app of PayPal may not read it by itself."""
+        """See `Rail`. PayPal's reports are up to three hours late, so they do not tell it."""
         return None
 
     def statement(self, *, after: int) -> Sequence[StatementLine] | None:
-        """See `Rail`."""
+        """See `Rail`. PayPal's movements have no numbers: they come as whole days."""
         return None
+
+    def fetch_statement(self, *, since: date, until: date) -> FetchedStatement:
+        """See `StatementRail`."""
+        return fetch_days(self._report, since=since, until=until, currency=self.currency)
+
+    def _report(self, path: str, query: Query) -> Reply:
+        return self._reply(Request(method="GET", path=path, query=query))
 
     def _post(self, body: str, *, key: str, read: Callable[[JSON], Answer]) -> Answer:
         path, content = body.split("\n", 1)
@@ -127,17 +144,21 @@ class PayPalRail:
         return self._send(Request(method="GET", path=path), read)
 
     def _send(self, request: Request, read: Callable[[JSON], Answer]) -> Answer:
-        reply = self._authorized(request)
-        if reply.status == _UNAUTHORIZED:
-            # The token was revoked early. Nothing was done, so the same is sent with another.
-            self._token.forget()
-            reply = self._authorized(request)
+        reply = self._reply(request)
         if not reply.is_ok:
             return answer_of_error(reply)
         try:
             return read(reply.body)
         except (KeyError, TypeError, AttributeError, IndexError, ArithmeticError):
             return Answer(outcome=Outcome.UNKNOWN, code="answer_not_understood")
+
+    def _reply(self, request: Request) -> Reply:
+        reply = self._authorized(request)
+        if reply.status == _UNAUTHORIZED:
+            # The token was revoked early. Nothing was done, so the same is sent with another.
+            self._token.forget()
+            reply = self._authorized(request)
+        return reply
 
     def _authorized(self, request: Request) -> Reply:
         token, refused = self._token.get()
@@ -147,9 +168,7 @@ class PayPalRail:
                 refused if refused.is_definite_refusal else Reply(status=None, problem="no_token")
             )
         headers = {**request.headers, "Authorization": f"Bearer {token}"}
-        return self._http.send(
-            Request(method=request.method, path=request.path, headers=headers, body=request.body)
-        )
+        return self._http.send(replace(request, headers=headers))
 
 
 def _request(path: str, body: JSON) -> str:

@@ -30,6 +30,11 @@ FORMATS: Mapping[str, Format] = {
     "anthropic_usage": Format("Anthropic: usage of messages", anthropic.read_usage),
     "openrouter_activity": Format("OpenRouter: activity", openrouter.read_activity),
 }
+# Answers about single calls: no person brings these, and they are no sums.
+OF_CALLS: Mapping[str, Format] = {
+    "openrouter_generation": Format("OpenRouter: single calls", openrouter.read_generations),
+}
+_ALL = {**FORMATS, **OF_CALLS}
 
 
 def read(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -> list[Line]:  # noqa: B006 - read only
@@ -45,11 +50,11 @@ def read(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -
 
 def read_lines(content: bytes, *, format_name: str, columns: Mapping[str, str] = {}) -> list[Line]:  # noqa: B006 - read only
     """As `read`, perhaps none: of days on which nothing was used. Errors: UnreadableError."""
-    if format_name not in FORMATS:
+    if format_name not in _ALL:
         raise UnreadableError(f"There is no format {format_name}. Use one of {', '.join(FORMATS)}.")
     if len(content) > BYTES_MAX:
         raise UnreadableError("The file is larger than 50 MB. Import it in parts, day by day.")
-    lines = FORMATS[format_name].read(content, columns)
+    lines = _ALL[format_name].read(content, columns)
     if len(lines) > LINES_MAX:
         raise UnreadableError(f"The file has more than {LINES_MAX:,} lines. Import it in parts.")
     return lines

@@ -20,14 +20,19 @@ def decoded(content: bytes) -> str:
     return text
 
 
-def buckets(content: bytes) -> list[Any]:
-    """The `data` of a page, or of a list of pages; numbers are exact."""
+def parsed(content: bytes) -> Any:
+    """A file in JSON; numbers are exact."""
     try:
-        pages = json.loads(decoded(content), parse_float=Decimal)
+        return json.loads(decoded(content), parse_float=Decimal)
     except (json.JSONDecodeError, RecursionError, ValueError) as error:
         if isinstance(error, UnreadableError):
             raise
         raise UnreadableError(f"The file is no JSON: {error}.") from None
+
+
+def buckets(content: bytes) -> list[Any]:
+    """The `data` of a page, or of a list of pages."""
+    pages = parsed(content)
     pages = pages if isinstance(pages, list) else [pages]
     found: list[Any] = []
     for number, page in enumerate(pages, 1):
