@@ -342,4 +342,4 @@ def test_what_a_superuser_changes_is_found(statement, check):
 
 def test_the_command_says_that_the_ledger_balances(capsys):
     call_command("check_ledger")
-    assert "The ledger balances: 20 checks." in capsys.readouterr().out
+    assert "The ledger balances: 21 checks." in capsys.readouterr().out
