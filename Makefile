@@ -162,22 +162,28 @@ requirements: ## Resolve requirements*.in into the pinned requirements*.txt
 	@rm -rf var/resolve
 
 # Copies of what was installed say when to install again; dates of files would lie after a checkout.
+# What is there may be half of an environment, or that of a Python which was replaced since.
 venv: $(VENV)/bin/python
-	@cmp -s requirements.txt $(VENV)/requirements.txt || { \
+	@{ cmp -s requirements.txt $(VENV)/requirements.txt && $(RUN) -c 'import django' 2> /dev/null; } || { \
+	  $(RUN) -c 'import pip' 2> /dev/null || $(PYTHON) -m venv --clear $(VENV); \
 	  echo 'Installing what Butler runs on …' && \
-	  $(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt && \
+	  { $(INSTALL) -r requirements.txt || { echo $(NOT_INSTALLED) >&2; exit 1; }; } && \
 	  cp requirements.txt $(VENV)/requirements.txt; }
 
 venv-dev: venv
 	@cmp -s requirements-dev.txt $(VENV)/requirements-dev.txt || { \
 	  echo 'Installing what the tests need …' && \
-	  $(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt && \
+	  { $(INSTALL) -r requirements-dev.txt || { echo $(NOT_INSTALLED) >&2; exit 1; }; } && \
 	  cp requirements-dev.txt $(VENV)/requirements-dev.txt; }
+
+# By the interpreter: the script pip has the path of the folder in it, which may have been moved.
+INSTALL = $(RUN) -m pip install --quiet --disable-pip-version-check
+NOT_INSTALLED = 'Not everything was installed. With the network, or PIP_INDEX_URL set to a mirror, run it again.'
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || { \
 	  echo "Butler needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is" \
 	    "$$($(PYTHON) --version 2>&1 || true)." \
 	    "Say which to use, for example: make up PYTHON=python3.12" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); \
 	  echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2; exit 1; }

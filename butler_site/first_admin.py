@@ -22,10 +22,12 @@ def first_sign_in(file: Path) -> str | None:
     users = get_user_model().objects
     if not users.filter(is_superuser=True).exists():
         _create(file)
-    if not file.exists():
+    try:
+        name, password = file.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        # It is not there, or is not what Butler wrote.
         return None
-    name, password = file.read_text(encoding="utf-8").split()
-    user = users.filter(username=name, is_superuser=True).first()
+    user = users.filter(username=name, is_superuser=True, is_active=True).first()
     return f"{name} / {password}" if user and user.check_password(password) else None
 
 

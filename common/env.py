@@ -22,8 +22,10 @@ _PATH = re.compile(r"(/[A-Za-z0-9][A-Za-z0-9._~-]*)*")
 
 # The names of all variables that were read.
 _read: set[str] = set()
-# How alike a name must be to be meant.
-_ALIKE_MIN = 0.8
+# How alike a name must be to be meant: one with the prefix, and any other.
+_ALIKE_MIN, _SURELY_ALIKE_MIN = 0.8, 0.9
+_QUOTED = re.compile(r"""(["'])(.*?)\1\s*(?:#.*)?""")
+_COMMENT = re.compile(r"\s+#")
 
 
 class WrongSetting(SystemExit):
@@ -34,19 +36,37 @@ def read_file(path: Path, *, environ: MutableMapping[str, str] = os.environ) -> 
     """Add the `NAME=value` lines of `path`, if it exists, to `environ`; what is set there stays."""
     if not path.is_file():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    lines: dict[str, int] = {}
+    for number, line in enumerate(_text(path).splitlines(), start=1):
         line = line.strip().removeprefix("export ")
         if not line or line.startswith("#"):
             continue
         name, equals, value = line.partition("=")
-        if not equals or not name.strip().isidentifier():
+        name = name.strip()
+        if not equals or not name.isidentifier() or "\0" in value:
             raise WrongSetting(f"{path}, line {number}: write NAME=value, or # before a comment.")
-        environ.setdefault(name.strip(), _unquote(value.strip()))
+        if earlier := lines.get(name):
+            raise WrongSetting(f"{path}, line {number}: {name} is in line {earlier} already.")
+        lines[name] = number
+        environ.setdefault(name, _unquote(value.strip()))
+
+
+def _text(path: Path) -> str:
+    try:
+        # Editors of Windows begin a file with a byte order mark.
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise WrongSetting(f"{path} is not UTF-8: save it as UTF-8.") from None
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise WrongSetting(f"{path} cannot be read ({why}): give this user the right to.") from None
 
 
 def _unquote(value: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+    """The value without quotation marks, and without a comment behind it."""
+    if quoted := _QUOTED.fullmatch(value):
+        return quoted[2]
+    return _COMMENT.split(value, maxsplit=1)[0]
 
 
 def _raw(name: str, environ: Mapping[str, str]) -> str | None:
@@ -58,16 +78,29 @@ def _raw(name: str, environ: Mapping[str, str]) -> str | None:
 def unknown(
     *, prefix: str, elsewhere: Collection[str], environ: Mapping[str, str] = os.environ
 ) -> dict[str, str | None]:
-    """The variables that begin with `prefix` and were not read, each with a name that is like it.
+    """The variables that were not read and begin with `prefix`, or nearly so, each with a name that
+    is like it.
 
     `elsewhere`: names that other programs read. A blank variable counts as not set.
     """
     known = _read.union(elsewhere)
-    return {
-        name: next(iter(get_close_matches(name, sorted(known), n=1, cutoff=_ALIKE_MIN)), None)
-        for name in sorted(environ)
-        if name.startswith(prefix) and name not in known and environ[name].strip()
-    }
+    found = {}
+    for name in sorted(environ):
+        if name in known or not environ[name].strip():
+            continue
+        meant = _meant(name, prefix, known)
+        # Other programs have variables, too: one of theirs is told only if it is surely misspelt.
+        if name.startswith(prefix) or (meant and not environ.get(meant, "").strip()):
+            found[name] = meant
+    return found
+
+
+def _meant(name: str, prefix: str, known: Collection[str]) -> str | None:
+    """The known name that was perhaps meant by one that is none."""
+    if (bare := name.removeprefix(prefix)) in known:
+        return bare
+    cutoff = _ALIKE_MIN if name.startswith(prefix) else _SURELY_ALIKE_MIN
+    return next(iter(get_close_matches(name.upper(), sorted(known), n=1, cutoff=cutoff)), None)
 
 
 def text(name: str, default: str = "", *, environ: Mapping[str, str] = os.environ) -> str:
@@ -172,7 +205,7 @@ def _web_address(
     value = (_raw(name, environ) or default).rstrip("/")
     try:
         url = urlsplit(value)
-        usable = url.hostname and url.port != 0
+        usable = url.hostname and url.port != 0 and not re.search(r"[\s@]", url.netloc)
     except ValueError:
         usable = False
     if not usable or url.scheme not in schemes or value != f"{url.scheme}://{url.netloc}{url.path}":
@@ -182,6 +215,8 @@ def _web_address(
 
 def _wrong_address(name: str, value: str, schemes: tuple[str, ...]) -> WrongSetting:
     example = f"{schemes[0]}://butler.example.com"
+    if "@" in value:
+        return WrongSetting(f"{name} cannot have a user name or password: write {example}.")
     return WrongSetting(f"{name} is {value!r}: write an address such as {example}.")
 
 

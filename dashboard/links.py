@@ -17,6 +17,7 @@ links.register(
         "cost_centres": Page("dashboard:cost-centres"),
         "agent_budget": Page("dashboard:agent-budget"),
         "import_keys": Page("dashboard:import-keys"),
+        "key_tests": Page("dashboard:test-keys"),
         "charge": Page("dashboard:charge"),
         "charges": Page(
             "dashboard:charges",
@@ -30,7 +31,7 @@ links.register(
             },
         ),
         "keys": Page("dashboard:keys", {"provider": "provider", "status": "status"}),
-        "key": Page("dashboard:key"),
+        "key": Page("dashboard:key", {"act": "act"}),
         "alerts": Page("dashboard:alerts", {"stage": "stage", "severity": "severity"}),
         "alert": Page("dashboard:alert"),
         "ask_budget": Page(

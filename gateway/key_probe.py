@@ -5,22 +5,35 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 import aiohttp
+from django.conf import settings
 from django.utils import timezone
 
 from gateway import upstream
 from gateway.answer_body import CONNECTION_ERRORS
 from gateway.dialects import MESSAGES
+from gateway.key_probe_words import (
+    LISTED_TO_EVERYBODY,
+    Answer,
+    check,
+    join,
+    model_note,
+    words_of,
+)
 from gateway.provider_errors import About, read_answer
+from keys.supply.known_providers import without_account
 from keys.supply.queries.upstreams import Upstream, upstream_of
 from security.vault import CannotUnseal
 
 _SECONDS_MAX = 15
 _AT_ONCE = 20
-_BODY_BYTES_MAX = 64 * 1024
+# Some providers list hundreds of models, each with its description.
+_BODY_BYTES_MAX = 4 * 2**20
+# Where the list of models needs no key: another route that does, and costs nothing either.
+_ROUTES = {"openrouter": "/key"}
 
 
 class Verdict(Enum):
-    """What a probe shows. `unknown`: the provider has no list of models, so it shows nothing."""
+    """What a probe shows. `unknown`: the provider lists no models, or lists them to everybody."""
 
     ACCEPTED = auto()
     REJECTED = auto()
@@ -32,7 +45,7 @@ _SUMMARIES = {
     Verdict.ACCEPTED: "The provider accepts the key.",
     Verdict.REJECTED: "The provider rejects the key.",
     Verdict.UNDECIDED: "The provider did not say whether it accepts the key.",
-    Verdict.UNKNOWN: "The provider has no list of models, so the test shows nothing.",
+    Verdict.UNKNOWN: "The test does not show whether the provider accepts the key.",
 }
 
 
@@ -47,6 +60,11 @@ class Probe:
     def summary(self) -> str:
         """The verdict as a sentence."""
         return _SUMMARIES[self.verdict]
+
+    @property
+    def text(self) -> str:
+        """The verdict, and why."""
+        return join(self.summary, self.reason)
 
 
 def ask(slugs: list[str]) -> dict[str, Probe]:
@@ -74,33 +92,55 @@ async def _ask_all(upstreams: list[Upstream]) -> list[Probe]:
 
 
 async def _ask(pool: aiohttp.ClientSession, key: Upstream) -> Probe:
-    headers = {**upstream.credential_headers(key), "accept": "application/json"}
-    if key.wire_formats == ("anthropic",):
-        headers |= dict(MESSAGES.default_headers)
+    headers = upstream.credential_headers(key)
     try:
-        async with pool.get(
-            f"{key.base_url}/models",
-            headers=headers,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=_SECONDS_MAX),
-        ) as response:
-            body = await response.content.read(_BODY_BYTES_MAX)
-            return _judge(response, upstream.scrub(body, key))
+        answer = await _get(pool, key, headers)
+        if 200 <= answer.status < 300 and not _is_sandbox(key):
+            without_key = await _get(pool, key, {})
+            if 200 <= without_key.status < 300:
+                return Probe(Verdict.UNKNOWN, join(LISTED_TO_EVERYBODY, model_note(answer, key)))
     except (*CONNECTION_ERRORS, aiohttp.InvalidURL) as error:
         return Probe(
-            Verdict.UNDECIDED, f"A probe did not reach the provider: {type(error).__name__}"
+            Verdict.UNDECIDED,
+            f"A probe did not reach the provider: {words_of(error, key.base_url)}",
         )
+    return _judge(answer, key)
 
 
-def _judge(response: aiohttp.ClientResponse, body: bytes) -> Probe:
-    if 200 <= response.status < 300:
-        return Probe(Verdict.ACCEPTED)
+async def _get(pool: aiohttp.ClientSession, key: Upstream, credential: dict[str, str]) -> Answer:
+    headers = {**credential, "accept": "application/json"}
+    if key.wire_formats == ("anthropic",):
+        headers |= dict(MESSAGES.default_headers)
+    async with pool.get(
+        f"{key.base_url}{_ROUTES.get(without_account(key.provider), '/models')}",
+        headers=headers,
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(total=_SECONDS_MAX),
+    ) as response:
+        body = await response.content.read(_BODY_BYTES_MAX)
+        return Answer(response.status, response.headers, upstream.scrub(body, key))
+
+
+def _is_sandbox(key: Upstream) -> bool:
+    """It accepts every key, also none."""
+    return bool(settings.SANDBOX_URL) and settings.SANDBOX_URL.startswith(key.base_url)
+
+
+def _judge(answer: Answer, key: Upstream) -> Probe:
     error = read_answer(
-        status=response.status, headers=response.headers, body=body, now=timezone.now()
+        status=answer.status, headers=answer.headers, body=answer.body, now=timezone.now()
     )
-    reason = f"A probe was answered {error.status}: {error.message}"
+    if 200 <= answer.status < 300:
+        if answer.is_json:
+            return Probe(Verdict.ACCEPTED, model_note(answer, key))
+        return Probe(Verdict.UNDECIDED, f"A probe was answered with no JSON. {check(key.base_url)}")
+    reason = f"A probe was answered {error.status}: {error.message}".rstrip(": ")
     if error.about is About.KEY:
         return Probe(Verdict.REJECTED, reason)
+    if error.about is About.CREDIT:
+        return Probe(Verdict.UNDECIDED, join(reason, "The account has no credit."))
+    if 300 <= error.status < 400:
+        return Probe(Verdict.UNDECIDED, join(reason, check(key.base_url)))
     if error.status in (404, 405, 501):
-        return Probe(Verdict.UNKNOWN, reason)
+        return Probe(Verdict.UNKNOWN, join(reason, check(key.base_url)))
     return Probe(Verdict.UNDECIDED, reason)

@@ -33,7 +33,9 @@ def programs() -> Path:
     return Path(wheel.submodule_search_locations[0]) / f"pginstall{VERSION}" / "bin"
 
 
-def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    folder: Path, program: str, *arguments: str, **environ: str
+) -> subprocess.CompletedProcess[bytes]:
     """Run one of PostgreSQL's programs as the owner of the data; its output goes to `log`, which
     nobody else can read."""
     owner = server_user.owner()
@@ -52,7 +54,7 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
             stdout=log,
             stderr=log,
             cwd="/",
-            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **environ},
             check=False,
             **as_owner,
         )

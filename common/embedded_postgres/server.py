@@ -35,6 +35,8 @@ _DATABASE = "butler"
 _SUPERUSER = "postgres"
 _SOCKET_PATH_MAX = 100  # The kernel allows 107 bytes, on macOS 103.
 _START_SECONDS = 60
+# In a list of folders, or for a shell.
+_SPECIAL = frozenset(',"`$')
 _CONFIGURATION = """
 # Written by Butler when this data directory was made; docs/operations.md says why.
 max_connections = 400
@@ -74,6 +76,10 @@ def start(folder: Path) -> None:
     EmbeddedPostgresFailed.
     """
     folder = folder.resolve()
+    if not str(folder).isprintable():
+        raise EmbeddedPostgresFailed(
+            f"PostgreSQL cannot be in {str(folder)!r}: set BUTLER_VAR_DIR to another folder."
+        )
     with _joining:
         if folder not in _used:
             _join(folder)
@@ -84,14 +90,12 @@ def _join(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         users = os.open(folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
     except PermissionError:
-        raise EmbeddedPostgresFailed(
-            f"{folder} belongs to another user: start Butler as that user, or set BUTLER_VAR_DIR "
-            "to a folder of your own, or DATABASE_URL to a PostgreSQL server."
-        ) from None
+        raise _other_owner(folder) from None
     try:
         with _lock(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
             if not _is_running(folder):
+                _refuse_other_owner(folder / "data")
                 _make_cluster(folder)
                 _start_server(folder)
             _make_database(folder)
@@ -100,6 +104,20 @@ def _join(folder: Path) -> None:
         raise
     _used[folder] = users
     _leave_at_exit(folder)
+
+
+def _refuse_other_owner(data: Path) -> None:
+    """PostgreSQL starts as the owner of its data only, whom root could be mistaken for."""
+    owner = server_user.owner()
+    if data.exists() and data.stat().st_uid != (owner.pw_uid if owner else os.geteuid()):
+        raise _other_owner(data)
+
+
+def _other_owner(folder: Path) -> EmbeddedPostgresFailed:
+    return EmbeddedPostgresFailed(
+        f"{folder} belongs to another user: start Butler as that user, or set BUTLER_VAR_DIR to a "
+        "folder of your own, or DATABASE_URL to a PostgreSQL server."
+    )
 
 
 def _leave_at_exit(folder: Path) -> None:
@@ -207,7 +225,8 @@ def _forget_dead_server(folder: Path) -> None:
 
 
 def _pg_ctl(folder: Path, verb: str, *options: str) -> subprocess.CompletedProcess[bytes]:
-    return run(folder, "pg_ctl", verb, "-D", str(folder / "data"), *options)
+    # By the environment: pg_ctl would write an option -D into the command of a shell.
+    return run(folder, "pg_ctl", verb, *options, PGDATA=str(folder / "data"))
 
 
 def _make_own_folder(folder: Path) -> None:
@@ -221,9 +240,11 @@ def _make_own_folder(folder: Path) -> None:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """The data directory, or a short path made from it where the kernel would not take that."""
+    """The data directory, or a short path made from it where the kernel would not take that, or
+    PostgreSQL would read it otherwise."""
     data = folder / "data"
-    if len(os.fsencode(data / ".s.PGSQL.5432")) <= _SOCKET_PATH_MAX:
+    is_short = len(os.fsencode(data / ".s.PGSQL.5432")) <= _SOCKET_PATH_MAX
+    if is_short and _SPECIAL.isdisjoint(str(data)):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
     return Path("/tmp") / f"butler-{os.geteuid()}-{name}"  # noqa: S108

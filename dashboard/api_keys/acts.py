@@ -24,8 +24,7 @@ def _set_status(status: str, success: str) -> Perform:
 
 
 def _test(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
-    probe = gateway.probe_each([api_key.pk], now=now)[api_key.pk]
-    return f"{probe.summary} {probe.reason}".strip()
+    return gateway.probe_each([api_key.pk], now=now)[api_key.pk].text
 
 
 def _rotate(api_key: ApiKey, asked: dict[str, Any], actor: Actor, now: datetime) -> Outcome:
@@ -85,8 +84,9 @@ ACTS = (
     Act(
         name="test",
         button="Test",
-        about="Butler asks the provider for its list of models with this key. It costs nothing. If "
-        "the provider rejects the key, Butler stops using it.",
+        about="Butler asks the provider for its list of models with this key. It costs nothing, "
+        "and does not show whether the account has credit. If the provider rejects the key, Butler "
+        "stops using it.",
         permission="keys.change_apikey",
         form=NoQuestions,
         perform=_test,

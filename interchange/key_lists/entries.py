@@ -60,9 +60,14 @@ _OTHER_NAMES = {
     "budget_usd": "usd_per_month",
 }
 # Columns for people, which say nothing to Butler.
-_NOTES = {"note", "notes", "comment", "comments", "description", "owner"}
+_NOTES = {"", "note", "notes", "comment", "comments", "description", "owner", "team", "status"}
 _TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"", "0", "false", "no", "n", "off"}
 NO_LIMIT = "none"
+_NO_LIMIT = {NO_LIMIT, "unlimited", "no limit", "infinite"}
+# 1,000,000 and 1,000.50 can be read in one way only; 1,000 may also be a decimal fraction.
+_GROUPS = re.compile(r"\d{1,3}(,\d{3})+\.\d+|\d{1,3}(,\d{3}){2,}|\d{1,3}(\.\d{3}){2,}")
+_DOLLARS = re.compile(r"(?:us)?\$|usd", re.IGNORECASE)
+_MULTIPLES = {"k": 3, "m": 6}
 _COSTS = ("input_cost", "output_cost")
 
 
@@ -86,17 +91,25 @@ class NewKey:
     limits: tuple[keys.Terms, ...]
 
 
+def known_column(name: str) -> str | None:
+    """The column that people mean by `name`; None if it is none, or for people."""
+    plain = _plain(name)
+    return plain if plain in COLUMNS else _OTHER_NAMES.get(plain)
+
+
 def column(name: str) -> str | None:
     """The column that people mean by `name`; None for a note. Refusals: WrongValue."""
-    plain = re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
-    if plain in _NOTES:
+    if (plain := _plain(name)) in _NOTES:
         return None
-    found = plain if plain in COLUMNS else _OTHER_NAMES.get(plain)
-    if found is None:
+    if (found := known_column(name)) is None:
         close = difflib.get_close_matches(plain, [*COLUMNS, *_OTHER_NAMES], n=1)
         hint = f" Did you mean {close[0]}?" if close else f" Columns are {', '.join(COLUMNS)}."
         raise WrongValue(f"{name!r} is no column of a list of keys.{hint}", field="columns")
     return found
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 
 def model_by_provider(assignments: Iterable[str]) -> dict[str, str]:
@@ -130,6 +143,7 @@ def new_key(values: Mapping[str, str]) -> NewKey:
             sandbox=_truth(values, "sandbox"),
             serves=_words(values, "serves"),
             passed_fields=_words(values, "passed_fields"),
+            needs_address=True,
         ),
         secret=secret,
         limits=_limits(values),
@@ -146,7 +160,7 @@ def _limits(values: Mapping[str, str]) -> tuple[keys.Terms, ...]:
     reset_hour = _whole(values, "reset_hour") or 0
     limits = []
     for name, text in given.items():
-        if text.lower() == NO_LIMIT:
+        if text.lower() in _NO_LIMIT:
             continue
         unit, period = LIMIT_NAMES[name]
         terms = keys.Terms(
@@ -178,9 +192,13 @@ def _rates(values: Mapping[str, str]) -> Rates | None:
 
 
 def _number(text: str, name: str) -> Decimal:
-    """The number in a text such as `1_000_000`, `1 000 000` or `$20`."""
+    """The number in a text such as `1_000_000`, `1 000 000`, `1,000,000`, `5M` or `20 USD`."""
+    plain = re.sub(r"[\s_']", "", _DOLLARS.sub("", text))
+    if _GROUPS.fullmatch(plain):
+        plain = plain.replace(",", "") if "," in plain else plain.replace(".", "")
+    power = _MULTIPLES.get(plain[-1:].lower(), 0)
     try:
-        number = Decimal(re.sub(r"[\s_']", "", text.strip().removeprefix("$")))
+        number = Decimal(plain[:-1] if power else plain).scaleb(power)
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():

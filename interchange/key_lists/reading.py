@@ -9,16 +9,21 @@ from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
-from interchange.key_lists.entries import Entry, column
+from interchange.key_lists.entries import Entry, column, known_column
 from interchange.state_files.files import MalformedFile, parse
 from keys.refusals import WrongValue
 from keys.supply.known_providers import provider_of_variable
 
 # Spreadsheets save as "Unicode text" so.
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 BYTES_MAX = 5 * 1024**2
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$")
-_LINE_OF_ENV = re.compile(r"\s*(?:export\s+)?[A-Z][A-Z0-9_]*\s*=")
+# `export A=1` of a shell, `set A=1` of Windows, `$env:A = 1` of PowerShell, `A: 1` of YAML.
+_PREFIX = r"\s*(?:export\s+|setx?\s+|\$env:|-\s+)?"
+_ASSIGNMENT = re.compile(_PREFIX + r"([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(.*?)\s*$", re.IGNORECASE)
+_LINE_OF_ENV = re.compile(
+    _PREFIX + r"(?:[A-Za-z_]\w*\s*=|(?-i:[A-Z][A-Z0-9_]*)\s*:)", re.IGNORECASE
+)
 # What a variable says of a provider's account: OPENAI_API_KEY, OPENAI_API_KEY_2, OPENAI_MODEL.
 _VARIABLE = re.compile(
     r"(?P<provider>.+?)_(?P<what>API_KEY|APIKEY|API_TOKEN|SECRET_KEY|TOKEN|KEY|MODEL|BASE_URL|API_BASE)"
@@ -26,6 +31,9 @@ _VARIABLE = re.compile(
 )
 _SHARED = ("model", "base_url")
 _OF_VARIABLE = {"MODEL": "model", "BASE_URL": "base_url", "API_BASE": "base_url"}
+# Programs have other tokens and keys, too: those of a provider are called so.
+_OF_PROVIDERS = ("API_KEY", "APIKEY", "API_TOKEN")
+_QUOTED = re.compile(r"""(["'])(.*?)\1\s*;?\s*(?:#.*)?""")
 
 
 @sensitive_variables()
@@ -34,39 +42,67 @@ def read(content: bytes, *, file: str) -> list[Entry]:
 
     Refusals: MalformedFile, WrongValue (a column that is none).
     """
-    if len(content) > BYTES_MAX:
-        raise MalformedFile(f"{file} is larger than {BYTES_MAX // 1024**2} MB.", file=file)
-    try:
-        text = content.decode(
-            "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-        )
-    except UnicodeDecodeError as error:
-        raise MalformedFile(f"{file}: byte {error.start} is not UTF-8.", file=file) from None
-    if "\0" in text:
-        raise MalformedFile(f"{file} is no text.", file=file)
+    text = _text_of(content, file)
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         raise MalformedFile(f"{file} is empty.", file=file)
     if lines[0].lstrip()[:1] in "[{":
-        return list(_from_json(parse(text.encode(), file=file), file))
-    if _LINE_OF_ENV.match(lines[0]):
-        return list(_from_env(text))
+        return list(_from_json(_document(text, lines, file), file))
+    if _LINE_OF_ENV.match(lines[0]) and not _SEPARATOR.match(lines[0]):
+        if not (entries := list(_from_env(text))):
+            raise MalformedFile(
+                f"{file} has no variable with a provider's key, such as OPENAI_API_KEY.", file=file
+            )
+        return entries
     return list(_from_csv(text, file))
 
 
+@sensitive_variables()
+def _text_of(content: bytes, file: str) -> str:
+    if len(content) > BYTES_MAX:
+        raise MalformedFile(f"{file} is larger than {BYTES_MAX // 1024**2} MB.", file=file)
+    if content.startswith(_WORKBOOKS):
+        raise MalformedFile(f"{file} is no text. Save the workbook as CSV UTF-8.", file=file)
+    try:
+        text = content.decode("utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MalformedFile(
+            f"{file}: byte {error.start} is not UTF-8. Save the file as CSV UTF-8.", file=file
+        ) from None
+    if "\0" in text:
+        raise MalformedFile(f"{file} is no text.", file=file)
+    return text
+
+
+@sensitive_variables()
+def _document(text: str, lines: list[str], file: str) -> Any:
+    """The JSON of the text, or of its lines, each of which is an object."""
+    if len(lines) > 1 and all(
+        line.lstrip()[:1] == "{" and line.rstrip()[-1:] == "}" for line in lines
+    ):
+        return [parse(line.encode(), file=file) for line in lines]
+    return parse(text.encode(), file=file)
+
+
+@sensitive_variables()
 def _from_json(document: Any, file: str) -> Iterator[Entry]:
-    members = document.get("keys") if isinstance(document, dict) else document
+    members = document
+    if isinstance(document, dict):
+        members = next((document[name] for name in _LISTS if name in document), None)
     if not isinstance(members, list):
         raise MalformedFile(f"{file} must be a list of keys, or have one as keys.", file=file)
     for number, member in enumerate(members, start=1):
         if not isinstance(member, dict):
             yield Entry(line=number, values={}, problem="It is no object.")
             continue
-        values = {}
-        for name, value in member.items():
-            if (of := column(name)) is not None and value is not None:
-                values[of] = _text(value)
+        named = [(column(name), value) for name, value in member.items()]
+        _refuse_twice([of for of, _ in named], f"{file}: object {number}")
+        values = {of: _text(value) for of, value in named if of and value is not None}
         yield Entry(line=number, values=values)
+
+
+# What lists of keys are called in files that have more.
+_LISTS = ("keys", "api_keys", "apiKeys")
 
 
 def _text(value: object) -> str:
@@ -75,23 +111,54 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value)
 
 
+# The first line of a file that Excel is to read, and the line below the head of a Markdown table.
+_SEPARATOR = re.compile(r"sep=(.)$", re.IGNORECASE)
+_RULE = re.compile(r":?-{3,}:?")
+
+
+@sensitive_variables()
 def _from_csv(text: str, file: str) -> Iterator[Entry]:
-    head = next(line for line in text.splitlines() if line.strip())
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True, strict=True)
+    # A carriage return alone ends the lines of old spreadsheets.
+    text = re.sub(r"\r\n?", "\n", text)
+    lines = text.split("\n")
+    first = next(number for number, line in enumerate(lines) if line.strip())
+    if named := _SEPARATOR.match(lines[first].strip()):
+        lines[first] = ""
+    head = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    delimiter = named[1] if named else max(",;\t|", key=head.count)
+    reader = csv.reader(
+        io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True, strict=True
+    )
     columns: list[str | None] | None = None
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#"):
+            if (
+                not any(cells)
+                or cells[0].startswith("#")
+                or all(map(_RULE.fullmatch, filter(None, cells)))
+            ):
                 continue
             if columns is None:
-                columns = [column(cell) for cell in cells]
-                _refuse_twice(columns, file)
+                columns = _columns(cells, file)
             else:
                 yield _row(reader.line_num, cells, columns)
     except csv.Error as error:
         raise MalformedFile(f"{file}: line {reader.line_num}: {error}.", file=file) from None
+
+
+@sensitive_variables()
+def _columns(cells: list[str], file: str) -> list[str | None]:
+    """The columns of the head. What is no head may be secrets, so none of it is repeated."""
+    if not any(map(known_column, cells)):
+        raise MalformedFile(
+            f"{file} has no head: its first line must name the columns, such as provider,model,"
+            "secret,tokens_per_day.",
+            file=file,
+        )
+    columns = [column(cell) for cell in cells]
+    _refuse_twice(columns, file)
+    return columns
 
 
 def _refuse_twice(columns: list[str | None], file: str) -> None:
@@ -114,7 +181,7 @@ def _from_env(text: str) -> Iterator[Entry]:
     """A key for each variable of a provider. Others, such as DEBUG, are told as a problem only if
     they look like a secret of a provider that is not known."""
     accounts: dict[str, tuple[int, dict[str, str]]] = {}
-    unknown: list[Entry] = []
+    problems: list[Entry] = []
     for number, line in enumerate(text.splitlines(), start=1):
         assigned = _ASSIGNMENT.match(line)
         named = assigned and _VARIABLE.fullmatch(assigned[1].upper())
@@ -124,19 +191,22 @@ def _from_env(text: str) -> Iterator[Entry]:
         of = _OF_VARIABLE.get(named["what"], "secret")
         provider = provider_of_variable(named["provider"])
         if provider is None:
-            if of == "secret" and value:
+            if named["what"] in _OF_PROVIDERS and value:
                 problem = f"{assigned[1]} names no provider that Butler knows."
-                unknown.append(Entry(line=number, values={}, problem=problem))
+                problems.append(Entry(line=number, values={}, problem=problem))
             continue
         account = (named["account"] or "").lower().replace("_", "-")
         name = f"{provider}-{account or '1'}"
         line_of, values = accounts.setdefault(
             name, (number, {"key_id": name, "provider": provider})
         )
-        if value:
+        if of == "secret" and value and values.get(of, value) != value:
+            problem = f"{assigned[1]} is a second secret of {name}, which line {line_of} names."
+            problems.append(Entry(line=number, values={}, problem=problem))
+        elif value:
             values[of] = value
     yield from _with_secrets(accounts)
-    yield from unknown
+    yield from problems
 
 
 def _with_secrets(accounts: Mapping[str, tuple[int, dict[str, str]]]) -> Iterator[Entry]:
@@ -149,6 +219,6 @@ def _with_secrets(accounts: Mapping[str, tuple[int, dict[str, str]]]) -> Iterato
 
 
 def _unquoted(text: str) -> str:
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
-        return text[1:-1]
+    if quoted := _QUOTED.fullmatch(text):
+        return quoted[2]
     return re.split(r"\s+#", text, maxsplit=1)[0].strip()

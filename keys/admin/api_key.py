@@ -87,7 +87,9 @@ class ApiKeyAdmin(KeyPlaces, LimitedAdmin):
     search_help_text = "The beginning of a key's name, or a provider"
     ordering = ("-priority", "slug")
     sortable_by = ("priority", "slug")
+    actions_list = ("test_several",)
     actions_detail = (
+        "test",
         "switch_on",
         "switch_off",
         "replace_secret",
@@ -267,6 +269,16 @@ class ApiKeyAdmin(KeyPlaces, LimitedAdmin):
                 widgets.list_link("charges", "charges", **which),
             ]
         )
+
+    @action(description="Test keys", permissions=["change"])
+    def test_several(self, request: HttpRequest) -> HttpResponse:
+        """Open the page that asks the providers whether they accept keys."""
+        return redirect_to(request, links.url("key_tests"))
+
+    @action(description="Test", permissions=["change"])
+    def test(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Open the dialog that asks the provider whether it accepts the key."""
+        return redirect_to(request, links.url("key", object_id, act="test"))
 
     @action(description="Switch on", permissions=["change"], dialog=_ON)
     def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:

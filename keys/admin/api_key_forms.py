@@ -15,8 +15,10 @@ from keys.admin.limits import AddForm, ReasonedForm
 from keys.admin.meant_costs import ask_about, meant_field
 from keys.models import ApiKey
 from keys.patterns import is_pattern
+from keys.refusals import WrongValue
 from keys.services import KeyTerms
 from keys.supply import pricing
+from keys.supply.key_secrets import check_secret
 from keys.supply.pricing import Rates
 
 CHANGEABLE = (
@@ -129,6 +131,7 @@ class AddKeyForm(BaseUrlForm, AddForm):
         """Require both costs, or a model that the price book knows."""
         super().clean()
         values = self.cleaned_data
+        self._check_secret()
         rates = values.get("input_rate"), values.get("output_rate")
         if rates.count(None) == 1:
             self.add_error("input_rate", "Enter both costs, or leave both empty.")
@@ -140,6 +143,17 @@ class AddKeyForm(BaseUrlForm, AddForm):
             if "provider" in values and not is_pattern(name) and not self._is_priced(name):
                 self.add_error("serves", _NO_PRICE_OF.format(model=name))
         return values
+
+    def _check_secret(self) -> None:
+        values = self.cleaned_data
+        if values.get("sandbox") or not {"provider", "new_secret", "base_url"} <= values.keys():
+            return
+        provider = values["provider"]
+        url = values["base_url"] or provider.base_url
+        try:
+            check_secret(values["new_secret"], provider=provider.pk, url=url)
+        except WrongValue as refusal:
+            self.add_error("new_secret", refusal.detail)
 
     def _is_priced(self, model: str | None = None) -> bool:
         provider, model = self.cleaned_data["provider"].pk, model or self.cleaned_data["model"]

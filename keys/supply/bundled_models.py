@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ from keys.supply.pricing.bundled import bundled_provider_id
 
 DATA = "genai-prices"
 SOURCE = f"{DATA} {genai_prices.__version__}"
+# How alike the name of a model must be to be meant.
+_ALIKE_MIN = 0.8
 # Any moment: whether a model has a price for output does not depend on it.
 _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 # PostgreSQL and Python read both sides of these in the same way.
@@ -50,6 +53,16 @@ def bundled_model(provider: str, name: str) -> BundledModel:
     return (version or BundledModel("", [], "", None, *_facts(name)))._replace(
         name=name, aliases=[], pattern=""
     )
+
+
+def resembled_model(provider: str, name: str) -> str | None:
+    """The provider's model that was perhaps meant by a name that is none; None if none is like it.
+
+    `openai/gpt-4.1` is how other services name `gpt-4.1` of OpenAI.
+    """
+    names = [model.name for model in bundled_models(provider)]
+    bare = name.lower().removeprefix(f"{bundled_provider_id(provider)}/")
+    return next(iter(get_close_matches(bare, names, n=1, cutoff=_ALIKE_MIN)), None)
 
 
 def bundled_columns(model: BundledModel) -> dict[str, Any]:

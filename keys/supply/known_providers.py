@@ -12,8 +12,8 @@ _FILE = Path(__file__).parent / "data" / "providers.json"
 # `openai-2` is a second account with `openai`.
 _ACCOUNT_NUMBER = re.compile(r"-\d{1,4}$")
 
-# Programs' variables name some providers otherwise.
-_PREFIXES = {
+# Programs' variables, and people, name some providers otherwise.
+_OTHER_NAMES = {
     "xai": "x-ai",
     "grok": "x-ai",
     "gemini": "google",
@@ -26,6 +26,23 @@ _PREFIXES = {
     "mistralai": "mistral",
     "nim": "nvidia",
     "nvidia-nim": "nvidia",
+}
+# What the secrets of a provider begin with, where no other provider's do. Several share `sk-`.
+_SECRETS = {
+    "sk-ant-": "anthropic",
+    "sk-or-": "openrouter",
+    "sk-proj-": "openai",
+    "sk-svcacct-": "openai",
+    "csk-": "cerebras",
+    "fw_": "fireworks",
+    "AIza": "google",
+    "gsk_": "groq",
+    "nvapi-": "nvidia",
+    "tgp_v1_": "together",
+    "xai-": "x-ai",
+    "hf_": "hugging-face",
+    "pplx-": "perplexity",
+    "bt_": "butler",
 }
 
 
@@ -52,16 +69,24 @@ def provider_of_variable(prefix: str) -> str | None:
     """The provider that programs mean by a variable such as OPENAI_API_KEY, by its prefix; None if
     it is not known."""
     slug = prefix.lower().replace("_", "-")
-    slug = _PREFIXES.get(slug, slug)
+    slug = _OTHER_NAMES.get(slug, slug)
     return slug if slug in _all() else None
 
 
+def issuer_of(secret: str) -> str | None:
+    """The provider whose secrets begin as `secret` does; None if several may, or none does."""
+    return next((slug for prefix, slug in _SECRETS.items() if secret.startswith(prefix)), None)
+
+
 def resembled(slug: str, others: Iterable[str] = ()) -> str | None:
-    """The provider that was perhaps meant by a slug that is none: one that is well known, or one of
-    `others`. None if `slug` is well known itself, or resembles none."""
+    """The provider that was perhaps meant by a slug that is none: one that is well known, also by
+    another name (`claude`), or one of `others`. None if `slug` is well known itself, or resembles
+    none."""
     name = without_account(slug)
     if name in _all():
         return None
+    if other := _OTHER_NAMES.get(name):
+        return other
     # Names that differ in their numbers alone are those of accounts; `openai-eu` is meant so.
     letters, parts = _letters(slug), slug.split("-")
     possible = [

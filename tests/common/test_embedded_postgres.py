@@ -129,3 +129,32 @@ def test_the_calling_process_is_a_user_only_once():
     assert folder in before
     embedded_postgres.start(folder)
     assert embedded_server._used == before
+
+
+@pytest.mark.parametrize("name", ["a, b", 'say "x"', "$HOME `id`"])
+def test_a_path_that_postgresql_would_read_otherwise_gets_a_short_one(tmp_path, name):
+    host = embedded_postgres.connection_settings(tmp_path / name)["HOST"]
+    assert host.startswith("/tmp/butler-")  # noqa: S108
+    plain = embedded_postgres.connection_settings(Path("/srv/it's Bücher/100%"))["HOST"]
+    assert plain == "/srv/it's Bücher/100%/data"
+
+
+def test_it_runs_in_a_folder_with_signs_of_shells_and_lists(tmp_path):
+    folder = tmp_path / 'a, "b" $HOME `id`'
+    user = _use(folder)
+    assert running_server(folder)
+    _leave(user)
+    assert running_server(folder) is None
+
+
+def test_a_folder_whose_name_has_lines_is_refused(tmp_path):
+    with pytest.raises(embedded_postgres.EmbeddedPostgresFailed, match="set BUTLER_VAR_DIR"):
+        embedded_postgres.start(tmp_path / "a\nb")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_root_does_not_wait_for_the_data_of_another_user(folder):
+    (folder / "data").mkdir(parents=True)
+    os.chown(folder / "data", 12_345, 12_345)
+    with pytest.raises(embedded_postgres.EmbeddedPostgresFailed, match="belongs to another user"):
+        embedded_postgres.start(folder)

@@ -96,6 +96,76 @@ def test_the_environment_wins_over_the_file(tmp_path):
     assert environ == {"A": "environment", "B": "with spaces"}
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=1", "1"),
+        ("A = 1  ", "1"),
+        ("A=1 # of the team", "1"),
+        ("A='1' # of the team", "1"),
+        ('export A="1"', "1"),
+        ("A=pa#ss", "pa#ss"),
+        ("A='pa # ss'", "pa # ss"),
+        ("A=", ""),
+        ("\ufeffA=1\r", "1"),
+    ],
+)
+def test_a_line_is_read_as_shells_and_editors_write_it(tmp_path, line, value):
+    file, environ = tmp_path / ".env", {}
+    file.write_text(line + "\n", encoding="utf-8", newline="")
+    env.read_file(file, environ=environ)
+    assert environ == {"A": value}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("A=1\n".encode("utf-16"), "is not UTF-8: save it as UTF-8."),
+        (b"A=\xe9\n", "is not UTF-8: save it as UTF-8."),
+        (b"A=1\nB=2\nA=3\n", "line 3: A is in line 1 already."),
+        (b"A=1\x002\n", "line 1: write NAME=value"),
+        (b"A-B=hunter2\n", "line 1: write NAME=value"),
+        (b"PORT: 8000\n", "line 1: write NAME=value"),
+        (b'A="1\n2"\n', "line 2: write NAME=value"),
+    ],
+)
+def test_a_file_that_would_be_misread_stops_the_start(tmp_path, content, said):
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+    with pytest.raises(env.WrongSetting) as refused:
+        env.read_file(file, environ={})
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "found"),
+    [
+        ({"BUTLER_PORT": "1"}, {"BUTLER_PORT": "PORT"}),
+        ({"BUTLER_DATABASE_URL": "x"}, {"BUTLER_DATABASE_URL": "DATABASE_URL"}),
+        ({"BUTLR_PUBLIC_URL": "x"}, {"BUTLR_PUBLIC_URL": "BUTLER_PUBLIC_URL"}),
+        ({"BUTLERPUBLIC_URL": "x"}, {"BUTLERPUBLIC_URL": "BUTLER_PUBLIC_URL"}),
+        ({"butler_public_url": "x"}, {"butler_public_url": "BUTLER_PUBLIC_URL"}),
+        ({"DATABSE_URL": "x"}, {"DATABSE_URL": "DATABASE_URL"}),
+        ({"DATABASE_URI": "x", "DATABASE_URL": "y"}, {}),
+        ({"REPORT": "x", "PUBLIC_URL": "x", "PORTS": "1", "PATH": "/bin", "BUTLER_X": " "}, {}),
+    ],
+)
+def test_a_misspelt_name_is_told_and_those_of_other_programs_are_not(environ, found):
+    known = ("BUTLER_PUBLIC_URL", "BUTLER_MAIL_PORT", "DATABASE_URL", "PORT")
+    assert env.unknown(prefix="BUTLER_", elsewhere=known, environ=environ) == found
+
+
+@pytest.mark.parametrize(
+    "value", ["https://ada:hunter2@a.example", "https://a example", "https://ada@a.example"]
+)
+def test_an_address_with_a_password_is_refused_without_repeating_it(value):
+    for reader in (env.web_address, env.web_address_with_path):
+        with pytest.raises(env.WrongSetting) as refused:
+            reader("A", "", schemes=("https",), environ={"A": value})
+        assert "hunter2" not in str(refused.value)
+
+
 def test_a_line_that_is_no_variable_is_named(tmp_path):
     file = tmp_path / ".env"
     file.write_text("A=1\nnonsense\n")

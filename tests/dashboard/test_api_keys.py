@@ -309,6 +309,31 @@ def test_a_key_is_tested(staff, fleet, monkeypatch):
     assert "The provider did not say whether it accepts the key." in answer.content.decode()
 
 
+def test_several_keys_are_tested_at_once(staff, fleet):
+    nowhere = "http://127.0.0.1:9/v1"
+    ApiKey.objects.update(base_url=nowhere, secret_url=nowhere)
+    ApiKey.objects.filter(pk="nvidia-3").update(secret=None)
+    assert 'href="/test-keys"' in html_of(staff, "/keys")
+    html = html_of(staff, "/test-keys")
+    assert html.count(" checked>") == 3
+    assert "nvidia-3" not in html
+    answer = staff.post("/test-keys", {"key": ["nvidia-1", "nvidia-4", "nvidia-3", "none"]})
+    html = unescape(answer.content.decode())
+    assert "2 of 2 keys are not known to work" in html
+    assert html.count("127.0.0.1:9 takes no connection. Check the base URL") == 2
+    assert html.count(" checked>") == 2
+    assert "Choose 1 to 100 keys." in staff.post("/test-keys", {"key": "none"}).content.decode()
+
+
+def test_a_key_is_tested_from_the_admin_too(staff, fleet):
+    html = html_of(staff, "/admin/keys/apikey/nvidia-1/change/")
+    assert "/admin/keys/apikey/nvidia-1/test/" in html
+    answer = staff.get("/admin/keys/apikey/nvidia-1/test/")
+    assert answer["Location"] == "/keys/nvidia-1?act=test"
+    assert "/admin/keys/apikey/test_several" in html_of(staff, "/admin/keys/apikey/")
+    assert staff.get("/admin/keys/apikey/test_several/")["Location"] == "/test-keys"
+
+
 def test_a_refusal_is_said_in_the_dialog(staff, fleet):
     ApiKey.objects.filter(pk="nvidia-3").update(secret=None)
     html = act(staff, "resume", slug="nvidia-3").content.decode()

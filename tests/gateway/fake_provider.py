@@ -81,7 +81,11 @@ class FakeProvider:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one request."""
         body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
-        secret = handler.headers.get("x-api-key") or handler.headers["authorization"].split()[-1]
+        secret = handler.headers.get("x-api-key") or handler.headers.get("authorization", "")
+        if not secret:
+            handler.send_error(401)
+            return
+        secret = secret.split()[-1]
         request = Received(secret.removeprefix("secret-"), handler.path, body.decode())
         self.received.append(request)
         refusal = next((r for r in self.refusals if r.concerns(request)), Refusal(200, _GOOD))

@@ -8,6 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from interchange import services as interchange
+from interchange.key_lists import entries
 from interchange.key_lists.reading import read
 from interchange.services import KeyDefaults
 from interchange.state_files.files import MalformedFile
@@ -58,6 +59,12 @@ def outcomes(results):
         "# Keys of the team\n\n" + CSV + "\n\n",
         CSV.replace("key_id", "Name").replace("secret", "API key").replace("tokens_p", "Tokens p"),
         CSV.replace("output_cost\n", "output_cost,Note\n"),
+        "sep=;\n" + CSV.replace(",", ";"),
+        CSV.replace("\n", ",,\n"),
+        CSV.replace("\n", "\r"),
+        "\n".join(f"| {line.replace(',', ' | ')} |" for line in CSV.splitlines()).replace(
+            "\n", f"\n|{'---|' * 8}\n", 1
+        ),
     ],
     ids=[
         "commas",
@@ -69,6 +76,10 @@ def outcomes(results):
         "comments and empty lines",
         "other names",
         "a column for people",
+        "a separator for Excel",
+        "columns that were empty once",
+        "lines of old spreadsheets",
+        "a table of Markdown",
     ],
 )
 def test_a_csv_file_is_read_as_people_save_it(text):
@@ -94,6 +105,8 @@ def test_json_is_a_list_of_objects():
     expected |= {"key_id": "groq-1", "secret": "s"}
     assert values(json.dumps([key])) == [expected]
     assert values(json.dumps({"keys": [key | {"note": "x", "base_url": None}]})) == [expected]
+    assert values(json.dumps({"api_keys": [key]})) == [expected]
+    assert values(f"{json.dumps(key)}\n\n{json.dumps(key)}\n") == [expected, expected]
 
 
 def test_an_env_file_has_a_key_for_each_variable_of_a_provider():
@@ -109,8 +122,8 @@ ANTHROPIC_API_KEY=
 DATABASE_URL=postgres://localhost
 ACME_AI_API_KEY=a-1
 """
-    entries = read(text.encode(), file=".env")
-    named = [(each.line, each.values.get("key_id"), each.values.get("secret")) for each in entries]
+    found = read(text.encode(), file=".env")
+    named = [(each.line, each.values.get("key_id"), each.values.get("secret")) for each in found]
     assert named == [
         (4, "openai-1", "sk-one"),
         (5, "openai-2", "sk-two"),
@@ -118,8 +131,92 @@ ACME_AI_API_KEY=a-1
         (8, "x-ai-1", "x-1"),
         (11, None, None),
     ]
-    assert [each.values.get("model") for each in entries[:2]] == ["gpt-4.1-mini"] * 2
-    assert entries[-1].problem == "ACME_AI_API_KEY names no provider that Butler knows."
+    assert [each.values.get("model") for each in found[:2]] == ["gpt-4.1-mini"] * 2
+    assert found[-1].problem == "ACME_AI_API_KEY names no provider that Butler knows."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "OPENAI_API_KEY=s-1",
+        "openai_api_key=s-1",
+        " OPENAI_API_KEY = 's-1' ",
+        'OPENAI_API_KEY="s-1" # of the team',
+        "OPENAI_API_KEY=s-1 # of the team",
+        "set OPENAI_API_KEY=s-1",
+        '$env:OPENAI_API_KEY = "s-1"',
+        "OPENAI_API_KEY: s-1",
+        "  - OPENAI_API_KEY: 's-1'",
+        "FOO=1\nexport OPENAI_API_KEY=s-1;",
+    ],
+)
+def test_a_variable_is_read_as_shells_and_programs_write_it(line):
+    [found] = values(line + "\n", file=".env")
+    assert (found["key_id"], found["secret"].rstrip(";")) == ("openai-1", "s-1")
+
+
+def test_other_secrets_of_a_program_are_not_those_of_providers():
+    text = "DJANGO_SECRET_KEY=a\nGITHUB_TOKEN=b\nAWS_ACCESS_KEY_ID=c\nOPENAI_API_KEY=d\n"
+    assert [found.get("secret") for found in values(text)] == ["d"]
+    with pytest.raises(MalformedFile, match="such as OPENAI_API_KEY"):
+        values("DEBUG=1\nGITHUB_TOKEN=b\n")
+
+
+def test_a_second_secret_under_one_name_is_told_not_lost():
+    found = read(b"OPENAI_API_KEY=a\nOPENAI_API_KEY=b\n", file=".env")
+    assert found[1].problem == (
+        "OPENAI_API_KEY is a second secret of openai-1, which line 1 names."
+    )
+    assert len(values("OPENAI_API_KEY=a\nOPENAI_API_KEY=a\n")) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk-very-secret,openai,gpt-4.1,100\n",
+        "openai;gpt-4.1;sk-very-secret\n",
+        "sk-very-secret\n",
+        "OPENAI sk-very-secret\n",
+        "curl -H 'x: sk-very-secret'\n",
+        '{"sk-very-secret": 1}',
+        '[{"id": "a", "secret": "sk-very-secret"',
+    ],
+)
+def test_a_secret_where_none_belongs_is_never_repeated(text):
+    with pytest.raises((MalformedFile, WrongValue)) as refused:
+        read(text.encode(), file="keys")
+    assert "sk-very" not in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1000000", 10**6),
+        ("1 000\u202f000", 10**6),
+        ("1'000'000", 10**6),
+        ("1,000,000", 10**6),
+        ("1.000.000", 10**6),
+        ("1,000.50", Decimal("1000.50")),
+        ("5M", 5 * 10**6),
+        ("1.5k", 1500),
+        ("US$20", 20),
+        ("20 USD", 20),
+        ("1,000", None),
+        ("20,50", None),
+        ("€20", None),
+        ("M", None),
+        ("inf", None),
+    ],
+)
+def test_numbers_are_read_if_they_can_mean_only_one(text, number):
+    assert read_number(text) == number
+
+
+def read_number(text):
+    try:
+        return entries._number(text, "x")
+    except WrongValue:
+        return None
 
 
 @pytest.mark.parametrize(
@@ -130,6 +227,10 @@ ACME_AI_API_KEY=a-1
         (b"\xff\xfe\x00", "is not UTF-8"),
         (b"key_id,provider\n\xe9,x", "is not UTF-8"),
         (b"PK\x03\x04\x00\x00", "is no text"),
+        (b"PK\x03\x04\x14", "Save the workbook as CSV"),
+        (b"key_id,provider\n\xe9,x", "Save the file as CSV UTF-8"),
+        (b'[{"id": "a", "name": "b"}]', "key_id twice"),
+        (b"- key_id: a1\n  provider: openai\n", "has no head"),
         (b'{"a": 1}', "must be a list"),
         (b'[{"id": ', "line 1"),
         (b'key_id,provider\n"a,b', "line 2"),
@@ -193,6 +294,13 @@ def test_keys_are_added_with_limits_and_prices_once():
         ("a,openai,m,sk-one,1,,,", "its secret more than once"),
         ("openai-1,openai,m,s,1,,,", "its name more than once"),
         ("a,openai,m,s,1,,,,,,", "It has 11 values"),
+        ("a,claude,m,s,1,,,", "Did you mean anthropic"),
+        ("a,Gemini,m,s,1,,,", "Did you mean google"),
+        ("a,openai,gtp-4.1,s,1,,,", "Did you mean gpt-4.1?"),
+        ("a,openai,openai/gpt-4.1,s,1,,,", "Did you mean gpt-4.1?"),
+        ("a,openai,m,s,1,,0.0000000001,1", "at most 9 decimal places"),
+        ("a,openai,gpt-4.1,sk-ant-1,1,,,", "begins as those of Anthropic"),
+        ("a,openai,gpt-4.1,${KEY},1,,,", "a placeholder"),
     ],
 )
 def test_if_one_key_is_wrong_none_is_added_and_the_line_is_named(line, said):

@@ -15,6 +15,7 @@ from tests.books import assert_books_balance
 from tests.keys.builders import add_key, allocate, report
 
 pytestmark = pytest.mark.django_db
+OPENAI = "--provider openai --model gpt-4.1"
 
 
 def run(name, *args, **options):
@@ -173,3 +174,37 @@ def test_loading_the_demo_fleet_keeps_what_an_operator_changed():
     run("load_demo_fleet")
     assert Limit.objects.get(api_key="groq-1").amount == 1
     assert ApiKey.objects.get(pk="groq-1").priority == 1
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ("--provider acme --model m --input-cost 0 --output-cost 0", "address of acme"),
+        ("--provider claude --model claude-sonnet-4-5", "Did you mean anthropic?"),
+        ("--provider openai --model gtp-4.1", "Did you mean gpt-4.1?"),
+        (f"{OPENAI} --input-cost 0.0000000004 --output-cost 0", "at most 9 decimal places"),
+        (
+            f"{OPENAI} --input-cost 1e14 --output-cost 1 --cost-is-meant",
+            "at most 10,000 US dollars",
+        ),
+        (f"{OPENAI} --priority 99999999999", "from -1,000,000 to 1,000,000 as priority"),
+        (f"{OPENAI} --requests-per-minute 99999999999", "as requests_per_minute"),
+        (f"{OPENAI} --base-url ftp://a.example", "Use https://"),
+        (f"{OPENAI} --base-url https://[::1", "This is no address"),
+        (f"{OPENAI} --base-url https://ada:hunter2@a.example", "cannot have a user name"),
+    ],
+)
+def test_what_cannot_be_meant_adds_no_key(monkeypatch, terms, said):
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk-1\n"))
+    with pytest.raises(CommandError) as refused:
+        call_command("add_key", "key-1", *terms.split(), "--tokens-per-day", "10")
+    assert said in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_of_a_sandbox_needs_no_address(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("sk-1\n"))
+    terms = "--provider acme --model m --input-cost 0 --output-cost 0 --tokens-per-day 10 --sandbox"
+    call_command("add_key", "key-1", *terms.split(), stdout=io.StringIO())
+    assert ApiKey.objects.get().sandbox

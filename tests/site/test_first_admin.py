@@ -48,3 +48,26 @@ def test_nothing_is_printed_of_an_administrator_who_is_none_any_more(tmp_path):
     user.save()
     get_user_model().objects.create_superuser("grace", password="other")  # noqa: S106
     assert first_sign_in(file) is None
+
+
+@pytest.mark.parametrize("left", [b"", b"admin\n", b"a b c\n", b"\xff\xfe"])
+def test_a_file_that_is_not_what_was_written_stops_no_start(tmp_path, left):
+    file = tmp_path / "sign-in"
+    first_sign_in(file)
+    file.write_bytes(left)
+    assert first_sign_in(file) is None
+
+
+def test_nothing_is_printed_of_an_administrator_who_is_switched_off(tmp_path):
+    file = tmp_path / "sign-in"
+    first_sign_in(file)
+    get_user_model().objects.update(is_active=False)
+    assert first_sign_in(file) is None
+
+
+def test_a_backup_without_people_gets_a_new_administrator(tmp_path):
+    file = tmp_path / "sign-in"
+    first = first_sign_in(file)
+    get_user_model().objects.all().delete()
+    assert first_sign_in(file) not in (None, first)
+    assert first_sign_in(file) == first_sign_in(file)

@@ -139,6 +139,7 @@ class Command(BaseCommand):
             terms = keys.KeyTerms(
                 rates=_rates(options),
                 serves=tuple(options["serves"]),
+                needs_address=True,
                 **{name: options[name] for name in _OF_THE_KEY},
             )
             secret = _read_secret(slug)

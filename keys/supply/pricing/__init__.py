@@ -6,7 +6,16 @@ a Price row and in state files. A cost is rounded once, to 9 places, half up; a 
 
 from keys.supply.pricing.bundled import bundled_provider_id, default_rates
 from keys.supply.pricing.costs import PricedPart, bound, cost, priced_parts
-from keys.supply.pricing.rates import NO_FEES, RATE_NAMES, STANDARD, Rates, Tier, Variant, doubt
+from keys.supply.pricing.rates import (
+    NO_FEES,
+    RATE_NAMES,
+    STANDARD,
+    Rates,
+    Tier,
+    Variant,
+    doubt,
+    unstorable,
+)
 from keys.supply.pricing.stored import (
     rates_as_json,
     rates_from_json,
@@ -36,6 +45,7 @@ __all__ = [
     "served_rates",
     "tiers_as_json",
     "tiers_from_json",
+    "unstorable",
     "variants_as_json",
     "variants_from_json",
 ]

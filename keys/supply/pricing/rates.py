@@ -12,6 +12,8 @@ from typing import NamedTuple
 ZERO = Decimal(0)
 # US dollars per 1,000 tokens; the dearest public price of 2026 is 0.6.
 _DEAREST_KNOWN = Decimal(1)
+# What the price book has: US dollars per 1,000 tokens, requests or searches.
+_HIGHEST, _PLACES = Decimal(10_000), 9
 # The service tier of a request for which neither client nor provider says another.
 STANDARD = "standard"
 
@@ -157,6 +159,18 @@ def _check_order(tiers: tuple[Tier, ...]) -> None:
         raise ValueError("Sort the tiers by their numbers of tokens, all different and from 0 on.")
     if any(tier.rates.tiers for tier in tiers):
         raise ValueError("Remove the tiers of a tier: tiers cannot be nested.")
+
+
+def unstorable(rates: Rates) -> str:
+    """Why a price book cannot have these rates; empty if it can. A rate that has more places would
+    be rounded, perhaps to nothing, and with a higher one a sum could overflow."""
+    paid = (*rates.all, rates.request, rates.web_search or ZERO)
+    for rate in (*paid, *(each for tier in rates.tiers for each in tier.rates.all)):
+        if rate > _HIGHEST:
+            return f"Use rates of at most {_HIGHEST:,} US dollars per 1,000 tokens, not {rate:f}."
+        if rate != round(rate, _PLACES):
+            return f"Use rates with at most {_PLACES} decimal places, not {rate:f}."
+    return ""
 
 
 def doubt(rates: Rates) -> str:

@@ -16,6 +16,7 @@ from keys.models import ApiKey, Provider
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.base_urls import check_base_url
+from keys.supply.key_secrets import check_secret
 from keys.supply.known_providers import resembled, well_known
 from keys.supply.pricing import Rates
 from keys.supply.services import served_models
@@ -47,6 +48,8 @@ class KeyTerms:
     served_rates: Mapping[str, Rates] = field(default_factory=dict)
     # The provider is meant as it is written, even if it is new and resembles another.
     is_new_provider: bool = False
+    # Calls are made with the key, so it is refused if nobody says where.
+    needs_address: bool = False
 
 
 @sensitive_variables("secret")
@@ -66,6 +69,7 @@ def add_key(
     (also for a new provider without an address whose name resembles another, see
     `KeyTerms.is_new_provider`).
     """
+    _check_numbers(vars(terms))
     if not (terms.is_new_provider or terms.base_url or terms.sandbox):
         _refuse_misspelt(check_slug(terms.provider))
     provider, is_new = Provider.objects.get_or_create(
@@ -86,6 +90,11 @@ def add_key(
         sandbox=terms.sandbox,
         passed_fields=list(terms.passed_fields),
     )
+    if terms.needs_address and not (terms.sandbox or api_key.url):
+        raise WrongValue(
+            f"Butler does not know the address of {provider.pk}. Enter the base URL of its API.",
+            field="base_url",
+        )
     if secret is None:
         api_key.status, api_key.status_reason = ApiKey.Status.INACTIVE, "no secret yet"
     else:
@@ -139,6 +148,7 @@ def change_key(
     WrongValue.
     """
     _check_changeable(changes)
+    _check_numbers(changes)
     api_key = lock_key(slug)
     before = {name: getattr(api_key, name) for name in changes}
     if before == changes:
@@ -188,6 +198,21 @@ def _check_changeable(changes: dict[str, object]) -> None:
         )
 
 
+def _check_numbers(terms: Mapping[str, object]) -> None:
+    for name, (least, most) in _BOUNDS.items():
+        number = terms.get(name)
+        if isinstance(number, int) and not least <= number <= most:
+            raise WrongValue(
+                f"Use a number from {least:,} to {most:,} as {name}, not {number:,}.", field=name
+            )
+
+
+# What their columns hold, and far more than makes sense.
+_BOUNDS = {
+    "priority": (-1_000_000, 1_000_000),
+    "requests_per_minute": (0, 10**9),
+    "tokens_per_minute": (0, 10**14),
+}
 _CHANGEABLE = {
     *("priority", "base_url", "requests_per_minute", "tokens_per_minute", "sandbox"),
     "passed_fields",
@@ -243,15 +268,8 @@ def _refuse_misspelt(provider: str) -> None:
 
 @sensitive_variables("secret")
 def _seal(api_key: ApiKey, secret: str) -> None:
-    if not secret.strip():
-        raise WrongValue("Enter the secret that the provider issued.", field="secret")
-    if not (secret.strip().isascii() and secret.strip().isprintable()):
-        raise WrongValue(
-            "The secret contains characters that an HTTP header cannot carry. Use printable ASCII "
-            "characters.",
-            field="secret",
-        )
-    security.seal_into(api_key, "secret", secret.strip())
+    secret = check_secret(secret, provider=api_key.provider_id, url=api_key.url)
+    security.seal_into(api_key, "secret", secret)
     api_key.secret_url = api_key.url
 
 

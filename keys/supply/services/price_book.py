@@ -6,7 +6,7 @@ from datetime import datetime
 from keys.models import Price, Provider
 from keys.refusals import WrongValue
 from keys.supply import pricing
-from keys.supply.bundled_models import SOURCE
+from keys.supply.bundled_models import SOURCE, resembled_model
 from keys.supply.pricing import Rates
 from security.actor import Actor
 
@@ -15,14 +15,21 @@ def price_for(
     provider: Provider, model: str, rates: Rates | None, *, actor: Actor, now: datetime
 ) -> Price:
     """A line with these rates, or else with the bundled ones. Refusals: WrongValue."""
-    if rates:
+    if rates is not None:
         return new_price(provider, model, rates, source=actor.name, now=now)
     if price := bundled_prices(provider, [model], now=now).get(model):
         return price
-    raise WrongValue(
-        f"The price book has no price for the model {model} of {provider.pk}. Enter what 1,000 "
-        "tokens of input and of output cost.",
-        field="rates",
+    raise no_price(provider, model, field="rates")
+
+
+def no_price(provider: Provider, model: str, *, field: str) -> WrongValue:
+    """A model that has no price, perhaps because it is misspelt."""
+    meant = resembled_model(provider.pk, model)
+    return WrongValue(
+        f"The price book has no price for the model {model} of {provider.pk}. "
+        + (f"Did you mean {meant}? If not, enter" if meant else "Enter")
+        + " what 1,000 tokens of input and of output cost.",
+        field=field,
     )
 
 
@@ -41,7 +48,9 @@ def bundled_prices(provider: Provider, models: Iterable[str], *, now: datetime) 
 
 
 def new_price(provider: Provider, model: str, rates: Rates, *, source: str, now: datetime) -> Price:
-    """Add a line to the price book, which holds from `now` on."""
+    """Add a line to the price book, which holds from `now` on. Refusal: WrongValue."""
+    if problem := pricing.unstorable(rates):
+        raise WrongValue(problem, field="rates")
     line = _line(provider, model, rates, source=source, now=now)
     line.save(force_insert=True)
     return line

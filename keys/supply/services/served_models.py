@@ -9,7 +9,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.models import ApiKey, CatalogueModel, Price, Provider, ServedModel
 from keys.patterns import is_pattern
-from keys.refusals import ApiKeyNotFound, WrongValue
+from keys.refusals import ApiKeyNotFound
 from keys.supply import pricing
 from keys.supply.bundled_models import (
     SOURCE,
@@ -19,7 +19,7 @@ from keys.supply.bundled_models import (
     bundled_models,
 )
 from keys.supply.pricing import Rates
-from keys.supply.services.price_book import bundled_prices, new_price
+from keys.supply.services.price_book import bundled_prices, new_price, no_price
 from security import audit
 from security.actor import Actor
 
@@ -85,11 +85,7 @@ def write(
         api_key.model: api_key.price,
     }
     if unpriced := [name for name in serves if name not in prices and not is_pattern(name)]:
-        raise WrongValue(
-            f"The price book has no price for the model {unpriced[0]} of {provider.pk}. Enter what "
-            "1,000 tokens of input and of output cost.",
-            field="serves",
-        )
+        raise no_price(provider, unpriced[0], field="serves")
     priced = {name: entry for name, entry in entries.items() if name in prices}
     api_key.served_models.exclude(model__in=priced.values()).delete()
     ServedModel.objects.bulk_create(
