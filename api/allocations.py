@@ -1,6 +1,5 @@
 """Allocations: lend, list, look at one."""
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -242,24 +241,22 @@ class AllocationListView(ApiView):
     def post(self, request: Request) -> Response:
         """Lend the budget and return the allocation with its session token."""
         values, key, now = body(request, self.Input), idempotency_key(request), timezone.now()
-        session_id = None
-        if "text" in values:
-            sized = self._sized(values, key, now)
-            values["tokens"], session_id = sized.tokens, sized.session_id
+        sized = self._sized(values) if "text" in values else None
+        if sized:
+            values |= {"tokens": sized.tokens, "sized_by": sized.sized_by}
         allocation, created = keys.allocate(
             agent=self.bearer.agent,
             request=keys.AllocationRequest(**values),
             idempotency_key=key,
-            session_id=session_id,
+            session_id=sized.session_id if sized else None,
+            lend_by=sized.lend_by if sized else None,
             actor=self.actor,
             now=now,
         )
         data = serialize(NewAllocationOutput, with_key(allocation))
         return created_response(data, created=created)
 
-    def _sized(
-        self, values: dict[str, Any], key: str | None, now: datetime
-    ) -> prediction.SizedBudget:
+    def _sized(self, values: dict[str, Any]) -> prediction.SizedBudget:
         """The budget by the forecast of the text, which is taken out of the values."""
         models = values.get("models") or (values.get("model", ""),)
         return prediction.size_budget(
@@ -267,8 +264,6 @@ class AllocationListView(ApiView):
             agent=self.bearer.agent,
             cost_centre=values.get("cost_centre"),
             group=prediction.Group(models[0], self.bearer.agent, values.get("label", "")),
-            idempotency_key=key,
-            now=now,
         )
 
     @extend_schema(

@@ -81,6 +81,7 @@ from keys.books.services.settle import (
 )
 from keys.books.services.slots import add_slots, free_slot, note_slot_refusal, take_slot
 from keys.books.services.usage import Usage
+from keys.books.sql.allocate import allocate_and
 from keys.books.sql.hold import HoldResult
 from keys.database import SETTINGS_FOR_CALLS, plan_for_calls
 from keys.identity.services.agents import (
@@ -156,6 +157,7 @@ __all__ = [
     "add_slots",
     "adjust_charge",
     "allocate",
+    "allocate_and",
     "ask_rotation",
     "begin_books_check",
     "change_key",

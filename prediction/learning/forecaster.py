@@ -82,7 +82,10 @@ class Forecaster:
         if not asked:
             return []
         distinct = {id(sketch): sketch for sketch, _ in asked}
-        texts = dict(zip(distinct, self._texts(list(distinct.values())), strict=True))
+        if len(distinct) == 1:
+            texts = dict.fromkeys(distinct, self._text(asked[0][0]))
+        else:
+            texts = dict(zip(distinct, self._texts(list(distinct.values())), strict=True))
         found = [texts[id(sketch)] for sketch, _ in asked]
         held = [self._of(text.basis, group) for text, (_, group) in zip(found, asked, strict=True)]
         text = np.array([each.text for each in found])
@@ -92,6 +95,20 @@ class Forecaster:
         quantiles = np.exp(np.maximum.accumulate(np.clip(logs, 0, _LOG_MAX), axis=2))
         factors = np.exp(text[:, 0] * self.ratios[0]).tolist()
         return [_forecast(*each) for each in zip(found, held, quantiles, factors, strict=True)]
+
+    def _text(self, sketch: Sketch | None) -> "_Found":
+        """What is known of a text; kept, since a text that was estimated is often lent for next."""
+        kept = self._kept_texts.get(id(sketch))
+        # It holds the sketch, so that no other one gets its identity.
+        if kept is None or kept[0] is not sketch:
+            if len(self._kept_texts) >= _TEXTS_KEPT_MAX:
+                self._kept_texts.clear()
+            kept = self._kept_texts[id(sketch)] = sketch, self._texts([sketch])[0]
+        return kept[1]
+
+    @cached_property
+    def _kept_texts(self) -> dict[int, tuple[Sketch | None, "_Found"]]:
+        return {}
 
     def _texts(self, sketches: Sequence[Sketch | None]) -> list["_Found"]:
         """What is known of texts, or expected of those that were not seen."""
@@ -188,6 +205,8 @@ class Forecaster:
 
 _NEAR_MAX = 50
 _KEPT_MAX = 5_000
+# As many as `prediction.sketches` keeps.
+_TEXTS_KEPT_MAX = 1_000
 # The logarithm of 10^12, the most tokens that can be lent.
 _LOG_MAX = 27.6
 # A text that is nearly the same as another is as uncertain as a new one.

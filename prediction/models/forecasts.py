@@ -33,17 +33,15 @@ class StoredSketch(models.Model):
 
 
 class Forecast(models.Model):
-    """The forecast that a budget was sized by, stored before the budget is lent.
+    """The forecast that a budget was sized by, stored with the budget.
 
-    `session_id` is that of its allocation, if it was lent. The same `idempotency_key` of an agent
-    is the same forecast, also after another model was learned. `kind`: the kind of work. Without
-    `version` it is the rule's. `tokens`: what was asked for; `probe`: more than the forecast says,
-    so that work that needs more can be seen.
+    `session_id` is that of its allocation; of a part, it is stored before, so that there may be
+    none. `kind`: the kind of work. Without `version` it is the rule's. `tokens`: the budget;
+    `probe`: it is more than the forecast says, so that work that needs more can be seen.
     """
 
     session_id = models.CharField(max_length=64, primary_key=True)
     agent = models.CharField(max_length=64)
-    idempotency_key = models.CharField(max_length=255, null=True)  # noqa: DJ001 - null is "none", unique
     text_digest = models.BinaryField(max_length=16)
     model = models.CharField(max_length=200, blank=True)
     kind = models.CharField(max_length=120, blank=True)
@@ -62,9 +60,6 @@ class Forecast(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["agent", "idempotency_key"], name="forecast_once_per_idempotency_key"
-            ),
             models.CheckConstraint(
                 condition=Q(p50__isnull=True, p90__isnull=True, p99__isnull=True)
                 | Q(p50__lte=models.F("p90"), p90__lte=models.F("p99")),

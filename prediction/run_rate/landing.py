@@ -2,9 +2,9 @@
 a band.
 
 Pure functions. A day is expected to cost the level of the last four weeks, or of the last one where
-that has forecast better lately, times the weight of its weekday. The band is of draws from what
-such expectations missed by in the past four weeks, four of five of them: it is as wide as spend is
-irregular.
+that has forecast better lately, times the weight of its weekday. Where weeks grow or fall by more
+than chance, that goes on for a while. The band is of draws from what such expectations missed by in
+the past four weeks, four of five of them: it is as wide as spend is irregular.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from keys.books.queries.pages import Meter
 from keys.models import Period
 from prediction.run_rate.draws import SHARES, draws
 from prediction.run_rate.pace import Floats, days_alike, drawn_out
+from prediction.run_rate.trend import Trend, ages, trend
 
 # Complete days from the first spend on, before an expectation means something: two of each weekday.
 DAYS_MIN = 14
@@ -35,6 +36,11 @@ _USED_DAYS_MIN = 3
 _DAY, _AN_INSTANT = timedelta(days=1), timedelta(microseconds=1)
 _SECOND = timedelta(seconds=1)
 _ZERO, _ONE = Decimal(0), Decimal(1)
+# How much of the interval of a trend is taken: of one that is followed, more, since it was chosen
+# for being large; of one that may be chance, a part.
+_FOLLOWED, _MAY_BE = 1.5, 0.7
+# The 90th percentile of Student's law for the six degrees of freedom of eight weeks.
+_STUDENT = 1.44
 # In total there is no end, and an hour is over before its day has a shape.
 NEVER_LANDS = (Period.TOTAL, Period.HOUR)
 
@@ -68,16 +74,26 @@ def landing(
     history = complete_days(spent, today)
     if len(history) < DAYS_MIN:
         return None
+    ahead = (last_day - today).days + 1
+    grows = trend(np.array([float(cost) for cost in history.values()]))
+    aged = ages(len(history), ahead)
+    factors = grows.factors(aged)
+    if grows.growth:
+        # What each day would have cost today.
+        history = {
+            day: cost / Decimal(factor)
+            for (day, cost), factor in zip(history.items(), factors.tolist(), strict=False)
+        }
     weights = _weights(history)
     by_weekday = [float(weight) for weight in weights]
     shape = np.array([by_weekday[day.weekday()] for day in history])
-    ahead = (last_day - today).days + 1
     costs = np.array([float(cost) for cost in history.values()])
-    level_days = _better_level(costs, shape, ahead)
+    level_days = _LEVEL_DAYS if grows.growth else _better_level(costs, shape, ahead)
     level = _mean([*history.values()][-level_days:])
+    to_come = _days(today, last_day + _DAY)
     rest = {
-        day: level * weights[day.weekday()] * parts.get(day, _ONE)
-        for day in _days(today, last_day + _DAY)
+        day: level * weights[day.weekday()] * parts.get(day, _ONE) * factor
+        for day, factor in zip(to_come, map(Decimal, factors[-ahead:].tolist()), strict=True)
     }
     if today not in parts:
         rest[today] = max(rest[today] - spent.get(today, _ZERO), _ZERO)
@@ -89,8 +105,9 @@ def landing(
     weeks = max(len(history) / 7, 2.0)
     less, more = _band(
         _misses(costs, shape, level_days) * ((weeks + 1) / (weeks - 1)) ** 0.5,
-        np.array([parts.get(day, _ONE) for day in rest], float),
+        np.array([parts.get(day, _ONE) for day in rest], float) * factors[-ahead:],
         level_days,
+        _of_trend(grows, np.array([*rest.values()], float), aged[-ahead:] + (level_days + 1) / 2),
     )
     return Landing(cost, max(cost + less, so_far), cost + more, rest)
 
@@ -193,9 +210,19 @@ def _misses(costs: Floats, shape: Floats, level_days: int) -> Floats:
     return np.asarray(missed - missed.mean())
 
 
-def _band(missed: Floats, ahead: Floats, level_days: int) -> tuple[Decimal, Decimal]:
+def _of_trend(grows: Trend, rest: Floats, days: Floats) -> float:
+    """By how much the days ahead may cost more or less because the growth is known with an error;
+    `days`: how far each of them is from the middle of the days that the level is of."""
+    taken = _FOLLOWED if grows.growth else _MAY_BE
+    return taken * _STUDENT * grows.error * float(rest @ days)
+
+
+def _band(
+    missed: Floats, ahead: Floats, level_days: int, of_trend: float
+) -> tuple[Decimal, Decimal]:
     """By how much less and more the days ahead may cost, of which the parts `ahead` are to come:
     past misses are drawn for them, and for the level of so many days that all of them stand on.
+    `of_trend`: by how much they may do so for another reason.
 
     Days that are like the one before them are fewer than they seem, and the ends of few are drawn
     out as Student's law has it.
@@ -206,7 +233,8 @@ def _band(missed: Floats, ahead: Floats, level_days: int) -> tuple[Decimal, Deci
     of_level = missed[level].mean(axis=1) * ahead.sum()
     wider = alike**0.5 * drawn_out(missed.size / alike)
     low, _, high = np.quantile(of_days + of_level, SHARES) * wider
-    return Decimal(min(float(low), 0.0)), Decimal(max(float(high), 0.0))
+    less, more = np.hypot([min(float(low), 0.0), max(float(high), 0.0)], of_trend).tolist()
+    return Decimal(-less), Decimal(more)
 
 
 def _mean(costs: Sequence[Decimal]) -> Decimal:

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from common.ids import random_id
-from common.statements import fetch
+from common.statements import Step, fetch
 from prediction.centre_shares import share_of
 from prediction.learning.rows import Group
 from prediction.learning.terms import Sketch
-from prediction.models import Forecast, Share
+from prediction.models import Share
 from prediction.services.work_forecast import WorkForecast, forecasts_of
 from prediction.sketches import pack, sketch
-from prediction.sql import STORE_FORECAST
+from prediction.sql import ALLOCATE_BY_FORECAST, STORE_FORECAST
 
 # So many in a thousand budgets are generous: work that needs more than forecasts say is cut off
 # everywhere else, and could not be seen.
@@ -21,39 +22,31 @@ TOKENS_MAX = 10**12
 
 @dataclass(frozen=True, slots=True)
 class SizedBudget:
-    """The tokens of a budget, and the session that it is to be lent to."""
+    """The tokens of a budget, the session that it is to be lent to, what it was sized by (the same
+    for the same text), and the statement to lend it by, which keeps the forecast."""
 
     tokens: int
     session_id: str
+    sized_by: str
+    lend_by: Step
 
 
-def size_budget(
-    text: str,
-    *,
-    agent: str,
-    cost_centre: str | None,
-    group: Group,
-    idempotency_key: str | None,
-    now: datetime,
-) -> SizedBudget:
-    """The budget for a text, by the quantile that the cost centre wants; the forecast is stored.
+def size_budget(text: str, *, agent: str, cost_centre: str | None, group: Group) -> SizedBudget:
+    """The budget for a text, by the quantile that the cost centre wants. Nothing is written.
 
-    The same `idempotency_key` is the same budget if the text is the same, also after another model
-    was learned. `cost_centre`: None for the agent's own.
+    `cost_centre`: None for the agent's own. See `keys.allocate` for how to lend it.
     """
     known = sketch(text)
     found = forecasts_of([(text, known, group)])[0]
     session_id = random_id("ses-")
     probe = found.p99 is not None and _is_probe(session_id)
-    share = share_of(agent=agent, cost_centre=cost_centre)
-    tokens = _tokens(found, Share.P99 if probe else share)
-    row = _row(session_id, agent, idempotency_key, known, group, found, tokens, now)
-    row.probe = probe
-    if not _store(row, known):
-        # The key was used before: only then is there something to look up.
-        earlier = Forecast.objects.get(agent=agent, idempotency_key=idempotency_key)
-        return _as_before(earlier, found, known)
-    return SizedBudget(tokens, session_id)
+    share = Share.P99 if probe else share_of(agent=agent, cost_centre=cost_centre)
+    return SizedBudget(
+        tokens=_tokens(found, share),
+        session_id=session_id,
+        sized_by=f"text:{known.digest.hex()}",
+        lend_by=(ALLOCATE_BY_FORECAST, _values(known, group, found, probe=probe)),
+    )
 
 
 def record_forecast(
@@ -62,15 +55,8 @@ def record_forecast(
     """Keep what is forecast for a session that gets `tokens` by other reasons; once for each."""
     known = sketch(text)
     found = forecasts_of([(text, known, group)])[0]
-    _store(_row(session_id, agent, None, known, group, found, tokens, now), known)
-
-
-def _as_before(earlier: Forecast, found: WorkForecast, known: Sketch) -> SizedBudget:
-    if bytes(earlier.text_digest) == known.digest:
-        return SizedBudget(earlier.tokens, earlier.session_id)
-    # Another text under the same key is another request, which is refused when tokens are lent.
-    tokens = _tokens(found, Share.P90)
-    return SizedBudget(tokens + (tokens == earlier.tokens), earlier.session_id)
+    values = _values(known, group, found, probe=False)
+    fetch(STORE_FORECAST, **values, session_id=session_id, agent=agent, tokens=tokens, now=now)
 
 
 def _tokens(found: WorkForecast, share: str) -> int:
@@ -82,53 +68,18 @@ def _is_probe(session_id: str) -> bool:
     return int.from_bytes(session_id.encode()[-4:], "big") % 1000 < PROBES_PER_1000
 
 
-def _row(
-    session_id: str,
-    agent: str,
-    idempotency_key: str | None,
-    known: Sketch,
-    group: Group,
-    found: WorkForecast,
-    tokens: int,
-    now: datetime,
-) -> Forecast:
-    return Forecast(
-        session_id=session_id,
-        agent=agent,
-        idempotency_key=idempotency_key,
-        text_digest=known.digest,
-        model=group.model[:200],
-        kind=group.kind[:120],
-        rule_tokens=min(found.rule.estimated, TOKENS_MAX),
-        version_id=found.version,
-        basis=found.basis,
-        p50=found.p50 if found.version else None,
-        p90=found.p90,
-        p99=found.p99,
-        tokens=tokens,
-        created_at=now,
-    )
-
-
-def _store(row: Forecast, known: Sketch) -> bool:
-    """Whether the forecast was stored: not if its idempotency key or its session has one."""
-    stored = fetch(
-        STORE_FORECAST,
-        session_id=row.session_id,
-        agent=row.agent,
-        idempotency_key=row.idempotency_key,
-        text_digest=known.digest,
-        sketch=pack(known),
-        model=row.model,
-        kind=row.kind,
-        rule_tokens=row.rule_tokens,
-        version_id=row.version_id,
-        basis=row.basis,
-        p50=row.p50,
-        p90=row.p90,
-        p99=row.p99,
-        tokens=row.tokens,
-        probe=row.probe,
-        now=row.created_at,
-    )
-    return bool(stored)
+def _values(known: Sketch, group: Group, found: WorkForecast, *, probe: bool) -> dict[str, Any]:
+    """What is kept of a text and its forecast."""
+    return {
+        "text_digest": known.digest,
+        "sketch": pack(known),
+        "model": group.model[:200],
+        "kind": group.kind[:120],
+        "rule_tokens": min(found.rule.estimated, TOKENS_MAX),
+        "version_id": found.version,
+        "basis": found.basis,
+        "p50": found.p50 if found.version else None,
+        "p90": found.p90,
+        "p99": found.p99,
+        "probe": probe,
+    }

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from prediction.run_rate.landing import landing, landing_of_meter
+from prediction.run_rate.trend import NO_TREND, trend
 
 TODAY, LAST = date(2026, 11, 18), date(2026, 11, 30)
 DAY = timedelta(days=1)
@@ -150,13 +151,17 @@ def test_the_band_of_a_day_narrows_as_it_passes():
     assert width(0) > width(12) > width(23) > 0
 
 
-def random_days(seed, change=1.0, changed=12):
+def random_days(seed, change=1.0, changed=12, growth=1.0):
     """Eight weeks with weekends and chance, and what the twelve days from today on cost; the last
-    `changed` days and those to come cost `change` times as much."""
+    `changed` days and those to come cost `change` times as much, and each `growth` times as much
+    as the one before."""
     dice = np.random.default_rng(seed)
     days = [TODAY + number * DAY for number in range(-56, 12)]
     cost = [
-        weekly(day) * dice.lognormal(0, 0.3) * (change if (TODAY - day).days <= changed else 1)
+        weekly(day)
+        * dice.lognormal(0, 0.3)
+        * (change if (TODAY - day).days <= changed else 1)
+        * growth ** (day - TODAY).days
         for day in days
     ]
     known = {day: Decimal(f"{each:.2f}") for day, each in zip(days[:56], cost, strict=False)}
@@ -181,8 +186,44 @@ def test_after_a_change_the_last_week_decides_the_level():
     assert found.cost == pytest.approx(7 * weeks, rel=Decimal("1e-9"))
 
 
-@pytest.mark.parametrize(("change", "least", "most"), [(1.0, 0.78, 0.92), (3.0, 0.8, 1.0)])
-def test_four_of_five_months_land_within_the_band(change, least, most):
-    ends = [rest_of(seed, change=change) for seed in range(200)]
+@pytest.mark.parametrize(
+    ("changes", "least", "most"),
+    [
+        ({}, 0.78, 0.92),
+        ({"change": 3.0}, 0.8, 1.0),
+        ({"growth": 1.02}, 0.78, 0.95),
+        ({"growth": 1 / 1.02}, 0.78, 0.95),
+    ],
+)
+def test_four_of_five_months_land_within_the_band(changes, least, most):
+    ends = [rest_of(seed, **changes) for seed in range(200)]
     covered = np.mean([low <= came <= high for low, _, high, came in ends])
     assert least <= covered <= most
+
+
+def test_growth_goes_on_for_a_while_and_what_may_be_chance_does_not():
+    grown = landing(
+        spent(56, lambda day: 100 * 1.02 ** (day - TODAY).days), today=TODAY, last_day=LAST
+    )
+    assert float(grown.rest[TODAY]) == pytest.approx(100, rel=0.01)
+    assert float(grown.rest[LAST]) == pytest.approx(100 * 1.02**12, rel=0.03)
+    far = landing(
+        {TODAY - DAY * n: Decimal(100) / Decimal("1.02") ** n for n in range(1, 57)},
+        today=TODAY,
+        last_day=TODAY + 365 * DAY,
+        so_far=Decimal(0),
+    )
+    # It does not double each month for a year.
+    assert far.rest[TODAY + 365 * DAY] < 280
+    # For chance alone there is an error, but no growth.
+    flat = trend(np.array([float(cost) for cost in random_days(3)[0].values()][:56]))
+    assert flat.growth == 0 and flat.error > 0
+
+
+def test_a_step_is_not_a_trend_and_few_or_empty_weeks_have_none():
+    days = np.arange(56.0)
+    for changed in (20, 30, 37, 45):
+        assert trend(np.where(days < changed, 100.0, 250.0)) == NO_TREND
+    assert trend(100 * 1.02**days).growth == pytest.approx(np.log(1.02), rel=1e-6)
+    assert trend(100 * 1.02 ** days[:35]) == NO_TREND
+    assert trend(np.where(days < 7, 0.0, 1.02**days)) == NO_TREND

@@ -7,6 +7,7 @@ import pytest
 
 from keys import services as keys
 from keys.models import CostCentre
+from keys.refusals import IdempotencyMismatch, NoKeyCapacity
 from prediction import centre_shares, in_use
 from prediction import services as prediction
 from prediction.learning.codec import to_json
@@ -33,22 +34,26 @@ LATER = NOON + timedelta(hours=1)
 ADA = Group("", "ada", "report")
 
 
-def size(text, key=None):
-    return prediction.size_budget(
-        text, agent="ada", cost_centre=None, group=ADA, idempotency_key=key, now=NOON
+def size(text):
+    return prediction.size_budget(text, agent="ada", cost_centre=None, group=ADA)
+
+
+def lend(sized, tokens=None, key=None):
+    request = keys.AllocationRequest(tokens=tokens or sized.tokens, sized_by=sized.sized_by)
+    return keys.allocate(
+        agent="ada",
+        request=request,
+        idempotency_key=key,
+        session_id=sized.session_id,
+        lend_by=sized.lend_by,
+        actor=ACTOR,
+        now=NOON,
     )
 
 
 def work(text, tokens, *, budget=None, end=complete, calls=2):
     """Work that a text was forecast for, from the forecast to its end."""
-    sized = size(text)
-    allocation, _ = keys.allocate(
-        agent="ada",
-        request=keys.AllocationRequest(tokens=budget or 10 * tokens),
-        session_id=sized.session_id,
-        actor=ACTOR,
-        now=NOON,
-    )
+    allocation, _ = lend(size(text), budget or 10 * tokens)
     for _ in range(calls):
         charge = hold(allocation, tokens // calls)
         settle(charge, tokens // calls - 1, output_tokens=1)
@@ -126,12 +131,25 @@ def test_a_budget_is_sized_by_the_quantile_that_its_cost_centre_wants(history, m
 
 def test_the_same_idempotency_key_is_the_same_budget_after_another_version(history):
     text = "Report on the ledger of month 3"
-    first = size(text, "once")
+    first, _ = lend(size(text), key="once")
     prediction.activate(None, actor=GRACE, reason="compare", now=LATER)
     in_use.forget()
-    assert size(text, "once") == first
-    assert size(text, "twice").tokens == prediction.estimate(text).estimated
-    assert Forecast.objects.get(idempotency_key="once").version_id == history.pk
+    other = size(text)
+    assert other.tokens == prediction.estimate(text).estimated != first.allocated
+    assert lend(other, key="once") == (first, False)
+    assert Forecast.objects.get(session_id=first.session_id).version_id == history.pk
+    with pytest.raises(IdempotencyMismatch):
+        lend(size("Another text"), first.allocated, key="once")
+
+
+def test_a_forecast_is_kept_with_its_budget_or_not_at_all(office):
+    with pytest.raises(NoKeyCapacity):
+        lend(size("Draft the plan"), 10**10)
+    assert not Forecast.objects.exists() and not StoredSketch.objects.exists()
+    lent, _ = lend(size("Draft the plan"))
+    kept = Forecast.objects.get()
+    assert (kept.session_id, kept.tokens, kept.agent) == (lent.session_id, lent.allocated, "ada")
+    assert kept.created_at == NOON
 
 
 def test_rolling_back_takes_an_earlier_version_and_says_why(history):
@@ -202,7 +220,7 @@ def test_a_sketch_is_packed_and_a_damaged_one_is_left_out(office):
     assert np.array_equal(again.counts, made.counts) and np.array_equal(again.bands, made.bands)
     assert unpack(b"", data[:-1]) is None and unpack(b"", b"") is None
     assert unpack(b"", bytes([9]) + data[1:]) is None
-    size("one text"), size("one  TEXT")
+    lend(size("one text")), lend(size("one  TEXT"))
     assert StoredSketch.objects.count() == 1
 
 

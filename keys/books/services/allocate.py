@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from common.ids import random_id
 from common.refusal import Refusal
-from common.statements import fetch, instance
+from common.statements import Step, fetch, instance
 from keys.books import selection, sql, transactions
 from keys.books.services.allocation_request import AllocationRequest
 from keys.books.services.key_selection import Asker, decide, look, resolve_aliases
@@ -37,6 +37,7 @@ def allocate(
     request: AllocationRequest,
     idempotency_key: str | None = None,
     session_id: str | None = None,
+    lend_by: Step | None = None,
     actor: Actor,
     now: datetime,
 ) -> tuple[Allocation, bool]:
@@ -45,10 +46,12 @@ def allocate(
     It is committed in all windows of the key, the agent and the cost centre with its ancestors, or
     in none. Returns the allocation and whether it was created: the same idempotency key is the same
     allocation. `session_id` names its session (1 to 64 of A-Z a-z 0-9 . _ -, never used for another
-    request); without it the name is random. Refusals: NoKeyCapacity (with the windows that lack,
-    alternatives and the next reset), LimitReached, NotAllowed, IdempotencyMismatch, AgentNotFound,
-    AgentDisabled, Frozen, ProviderNotFound, ModelNotFound, CostCentreNotFound, CostCentreClosed,
-    WrongValue, Busy.
+    request); without it the name is random. `lend_by`: a statement of `allocate_and` that writes
+    more beside the allocation, and the parameters of that.
+
+    Refusals: NoKeyCapacity (with the windows that lack, alternatives and the next reset),
+    LimitReached, NotAllowed, IdempotencyMismatch, AgentNotFound, AgentDisabled, Frozen,
+    ProviderNotFound, ModelNotFound, CostCentreNotFound, CostCentreClosed, WrongValue, Busy.
     """
     request.check()
     for _ in range(_ATTEMPTS):
@@ -58,6 +61,7 @@ def allocate(
                 request=request,
                 idempotency_key=idempotency_key,
                 session_id=session_id or random_id("ses-"),
+                lend_by=lend_by or (sql.ALLOCATE, {}),
                 actor=actor,
                 now=now,
             )
@@ -84,6 +88,7 @@ def _try_to_allocate(
     request: AllocationRequest,
     idempotency_key: str | None,
     session_id: str,
+    lend_by: Step,
     actor: Actor,
     now: datetime,
 ) -> tuple[Allocation, bool] | Refusal | None:
@@ -107,7 +112,8 @@ def _try_to_allocate(
         return refusal
     new = _new_allocation(meant, asker, idempotency_key=idempotency_key, decision=decision, now=now)
     new.session_id, new.asked = session_id, request.as_json()
-    lent = _commit(new, asker, verdicts=selection.to_json(decision), actor=actor)
+    verdicts = selection.to_json(decision)
+    lent = _commit(new, asker, verdicts=verdicts, lend_by=lend_by, actor=actor)
     return (lent, True) if lent else None
 
 
@@ -128,7 +134,7 @@ def _look(
 
 
 def _check_same_request(allocation: Allocation, request: AllocationRequest) -> Allocation:
-    if allocation.asked != request.as_json():
+    if not request.same_as(allocation.asked):
         raise IdempotencyMismatch(
             session_id=allocation.session_id,
         )
@@ -174,8 +180,9 @@ def threshold(tokens: int) -> int:
 
 
 def _commit(
-    new: Allocation, asker: Asker, *, verdicts: dict[str, Any], actor: Actor
+    new: Allocation, asker: Asker, *, verdicts: dict[str, Any], lend_by: Step, actor: Actor
 ) -> Allocation | None:
+    statement, more = lend_by
     values = {
         "own_centre": asker.own_centre,
         "path": asker.path,
@@ -186,7 +193,7 @@ def _commit(
         **audit.sql_actor(actor),
         "after": Jsonb({"key_id": new.api_key_id, "allocated": new.allocated}),
     }
-    [row] = fetch(sql.ALLOCATE, **values)
+    [row] = fetch(statement, **values, **more)
     verdict, written = sql.split_lent_row(row)
     if not verdict.current:
         raise transactions.OverWindows(new.scopes, verdict.at)

@@ -12,7 +12,7 @@ from keys.refusals import WrongValue
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
 # The label of the budgets of a task begins so, and ends with its id.
 TASK_LABEL = "task:"
-_LATER = ("wire_format", "refusal_status", "models", "model_mismatch", "label")
+_LATER = ("wire_format", "refusal_status", "models", "model_mismatch", "label", "sized_by")
 _MODELS_MAX = 20
 _LABEL_LENGTH_MAX = 100
 
@@ -36,7 +36,8 @@ class AllocationRequest:
     must be able to use; only keys that serve all of them are considered, or one key for each model
     where no key serves all. `model_mismatch`: what the gateway does with a call for a model that
     the session cannot use, `serve` (the default model answers) or `refuse`. `label`: what the
-    budget is for; usage can be grouped by it.
+    budget is for; usage can be grouped by it. `sized_by`: what the tokens were computed from, if a
+    repeated request may compute others from it.
     """
 
     tokens: int
@@ -50,6 +51,7 @@ class AllocationRequest:
     models: tuple[str, ...] = ()
     model_mismatch: str | None = None
     label: str = ""
+    sized_by: str = ""
 
     @property
     def named_models(self) -> tuple[str, ...]:
@@ -84,3 +86,10 @@ class AllocationRequest:
         fields = {**asdict(self), "models": list(self.models)}
         # A request from before these fields existed must still compare as the same.
         return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [], "")}
+
+    def same_as(self, asked: dict[str, object]) -> bool:
+        """Whether a request that was stored as JSON is this one, whatever the tokens are if both
+        were sized by the same."""
+        mine = self.as_json()
+        left_out = "tokens" if self.sized_by and "sized_by" in asked else "sized_by"
+        return {**mine, left_out: None} == {**asked, left_out: None}

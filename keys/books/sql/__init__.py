@@ -14,7 +14,7 @@ every window that LOCK waited for.
 """
 
 from keys.books.sql.adjust import ADJUST
-from keys.books.sql.allocate import ALLOCATE, split_lent_row
+from keys.books.sql.allocate import ALLOCATE, allocate_and, split_lent_row
 from keys.books.sql.close import CLOSE
 from keys.books.sql.days import DUE, LOCK_ROLLUP, ROLL_UP, START_ROLLUP
 from keys.books.sql.freeze import ANNOUNCE, CUT_CHARGES, FREEZE_LOCK, FROZEN_PAYERS
@@ -79,6 +79,7 @@ __all__ = [
     "SERVED_BY_KEY",
     "START_ROLLUP",
     "TAKE_SLOT",
+    "allocate_and",
     "split_lent_row",
     "USAGE_MARK",
 ]

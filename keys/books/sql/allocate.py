@@ -37,9 +37,7 @@ def split_lent_row(row: NamedTuple) -> tuple[Verdict, NamedTuple]:
     return Verdict._make(row[:count]), AllocationRow._make(row[count:])
 
 
-# One allocation, committed in all its windows or in none, with its decision and its audit entry.
-ALLOCATE = Statement(
-    f"""
+_WRITTEN = f"""
     -- The open windows of all who pay, locked.
     WITH locked AS MATERIALIZED (
         SELECT id, limit_id, unit, used, committed, amount, starts_at, ends_at
@@ -125,8 +123,16 @@ ALLOCATE = Statement(
                ) AS audit_entry_id
           FROM made
     )
+"""  # noqa: S608 - names of columns
+_ANSWER = f"""
     SELECT v.at, v.current, v.fits, a.audit_entry_id, {_MADE}
       FROM verdict v LEFT JOIN made m ON true LEFT JOIN audited a ON true
-    """,  # noqa: S608 - names of columns
-    _LentRow,
-)
+"""  # noqa: S608 - names of columns
+# One allocation, committed in all its windows or in none, with its decision and its audit entry.
+ALLOCATE = Statement(_WRITTEN + _ANSWER, _LentRow)
+
+
+def allocate_and(parts: str) -> Statement[NamedTuple]:
+    """ALLOCATE with further parts of its WITH clause, which write beside it: they read the new
+    allocation as `made`, which has no row if nothing was lent."""
+    return Statement(f"{_WRITTEN}, {parts} {_ANSWER}", _LentRow)
