@@ -88,7 +88,7 @@ class AllocationRequest:
         return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [], "")}
 
     def same_as(self, asked: dict[str, object]) -> bool:
-        """Whether a request that was stored as JSON is this one, whatever the tokens are if both
+        """Whether a request that was stored as JSON is this one, also with other tokens if both
         were sized by the same."""
         mine = self.as_json()
         left_out = "tokens" if self.sized_by and "sized_by" in asked else "sized_by"
