@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.management.commands import flush
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 from tests.database_template import template_database
@@ -74,6 +75,30 @@ def quick_flush() -> Iterator[None]:
 
 def _deletes(operations, style, tables, **options) -> list[str]:
     return delete_all(table for table in tables if table not in KEPT_TABLES)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_connection() -> Iterator[None]:
+    """Tests that commit go on with the connection of the one before: Django opens a new one each
+    time, to which PostgreSQL then reads all tables again that it had known."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            TransactionTestCase, "_should_reload_connections", lambda _: not _made_clean()
+        )
+        yield
+
+
+def _made_clean() -> bool:
+    """Whether the connection is as a new one would be."""
+    if connection.connection is None or connection.in_atomic_block:
+        return False
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()")
+        connection.init_connection_state()
+    except DatabaseError:
+        return False
+    return True
 
 
 @pytest.fixture(autouse=True, scope="session")

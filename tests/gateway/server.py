@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import uvicorn
-from django.db import connection
 from django.utils import timezone
 
 from butler_site.asgi import application
@@ -203,4 +202,3 @@ def gateway_on(sandbox: RunningSandbox, settings, **options: Any) -> Iterator[Ru
     sandbox.clear()
     with running_gateway(**options) as running:
         yield running
-    connection.close()
