@@ -52,28 +52,41 @@ class ImportResult(NamedTuple):
 
 @sensitive_variables()
 @transaction.atomic(durable=True)
-def import_state(*, state: Any, api_keys: Any, actor: Actor, now: datetime) -> ImportResult:
+def import_state(
+    *,
+    state: Any,
+    api_keys: Any,
+    actor: Actor,
+    now: datetime,
+    progress: Callable[[str, int | None], Callable[[int], None]] = lambda *_: lambda _: None,
+) -> ImportResult:
     """Import `token-manager-state.json` and `api-keys.json`, as `files.read` gives them.
 
     The books begin at the file's timestamp: usage becomes settled charges of the agent `import`,
     and active allocations are committed. A key without `apiKey` is imported inactive. Importing the
-    same files again changes nothing. Refusals: MalformedFile, AlreadyExists.
+    same files again changes nothing. `progress` begins a stage of the work, by its name and the
+    number of its sessions and entries of the history (None: not known yet), and returns what is
+    called with the number of those done since. Refusals: MalformedFile, AlreadyExists.
     """
-    documents = validation.validate(state=state, api_keys=api_keys, now=now)
+    documents = validation.validate(
+        state=state, api_keys=api_keys, now=now, checked=progress("Checked", None)
+    )
     keys.take_books_alone()
     if earlier := ImportedState.objects.first():
         return _repeated_import(earlier, documents)
     _refuse_existing(documents)
     before = rendering(now=now)
     last = imported_entries.last_rows()
-    foreign = _write(documents, actor=actor, now=now)
+    written = progress("Written", documents.session_count + documents.history_count)
+    foreign = _write(documents.counted(written), actor=actor, now=now)
     ImportedState.objects.create(
         digest=documents.digest,
         original=json.dumps(_by_identity(documents)),
         rendered=json.dumps(_without(rendering(now=now), before)),
         imported_at=now,
     )
-    imported_entries.keep(documents, alerts=foreign, since=last)
+    compared = progress("Compared", documents.session_count)
+    imported_entries.keep(documents.counted(compared), alerts=foreign, since=last)
     return _result(documents)
 
 

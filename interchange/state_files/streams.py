@@ -2,10 +2,11 @@
 
 import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn
 
+from interchange.state_files.counted import Counted
 from interchange.state_files.files import MalformedFile, decoder, explained, parse
 
 # The members of `token-manager-state.json` that have an entry for each session and for each call,
@@ -49,16 +50,17 @@ class Entries:
                 began = part.name == self._member
 
 
-def read(path: Path) -> Any:
+def read(path: Path, *, tell: Callable[[int], None] = lambda _: None) -> Any:
     """The document in a file as `files.read` gives it, but what is `STREAMED` as `Entries`.
 
-    All of the file is checked. Refusals: MalformedFile, which names line and column.
+    All of the file is checked; `tell` is called with the number of members and entries that were
+    read since. Refusals: MalformedFile, which names line and column.
     """
     try:
         if not _is_object(path):
             return parse(path.read_bytes(), file=path.name)
         found: dict[str, Any] = {}
-        for part in _parts(path):
+        for part in Counted(_parts(path), tell):
             if isinstance(part, Member):
                 found[part.name] = part.value
         return found

@@ -1,6 +1,6 @@
 """Check state files: by `data/*.schema.json`, and by rules that a schema cannot express."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import chain
 from tempfile import TemporaryFile
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jsonschema.exceptions import ValidationError
 
 from interchange.state_files.checked_entries import Error, Events, Sessions, digest_of
+from interchange.state_files.counted import Counted
 from interchange.state_files.files import KEYS_FILE, STATE_FILE, refuse_value
 from interchange.state_files.schemas import moment, validator
 from interchange.state_files.streams import STREAMED, Entries
@@ -50,14 +51,28 @@ class Documents(NamedTuple):
     history_count: int
     digest: str
 
+    def counted(self, tell: Callable[[int], None]) -> "Documents":
+        """The same, whose sessions and history tell how many of them were read since."""
+        return self._replace(
+            sessions=Counted(self.sessions, tell), history=Counted(self.history, tell)
+        )
 
-def validate(*, state: Any, api_keys: Any, now: datetime) -> Documents:
-    """Check both files; sessions and history may be `streams.Entries`. Refusals: MalformedFile."""
+
+def validate(
+    *, state: Any, api_keys: Any, now: datetime, checked: Callable[[int], None] = lambda _: None
+) -> Documents:
+    """Check both files; sessions and history may be `streams.Entries`. Refusals: MalformedFile.
+
+    `checked` is called with the number of their entries that were checked since.
+    """
     if isinstance(api_keys, list):
         api_keys = {"keys": api_keys}
     state, listed_sessions, history = _taken_apart(state)
     with TemporaryFile() as spool:
-        sessions, events = Sessions(listed_sessions, spool), Events(history)
+        sessions, events = (
+            Sessions(Counted(listed_sessions, checked), spool),
+            Events(Counted(history, checked)),
+        )
         also = chain(sessions.errors(), events.errors())
         _check_schema(STATE_FILE, state, also=also)
         _check_schema(KEYS_FILE, api_keys)

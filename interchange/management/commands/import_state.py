@@ -4,11 +4,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from common.commands import refusals_as_command_errors
 from interchange import services as interchange
+from interchange.management.progress import stages
 from interchange.state_files import files, streams
 from security.actor import Actor
 
@@ -28,14 +29,19 @@ class Command(BaseCommand):
         parser.add_argument("api_keys", type=Path, help=f"The path of {files.KEYS_FILE}.")
 
     def handle(self, *args: Any, state: Path, api_keys: Path, **options: Any) -> None:
-        """Read and import both files, then print how many rows were imported."""
-        with refusals_as_command_errors():
-            result = interchange.import_state(
-                state=streams.read(state),
-                api_keys=files.read(api_keys),
-                actor=Actor.command_line(),
-                now=timezone.now(),
-            )
+        """Read and import both files, then print how many rows were imported; progress goes to
+        stderr."""
+        try:
+            with refusals_as_command_errors(), stages(self.stderr) as progress:
+                result = interchange.import_state(
+                    state=streams.read(state, tell=progress("Read", None)),
+                    api_keys=files.read(api_keys),
+                    actor=Actor.command_line(),
+                    now=timezone.now(),
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. Nothing was imported.", returncode=130) from None
         if result.again:
             self.stdout.write("These files were already imported. Nothing was changed.")
             return
