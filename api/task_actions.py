@@ -117,7 +117,7 @@ class RetryView(TaskActionView):
         summary="Retry the failed sub-tasks of a task",
         description="Requires the scope `spend`. Runs the failed and cancelled sub-tasks of a task "
         "that has ended again; one sub-task also while others run. Results of the others are "
-        "kept. A repeated request with the `Idempotency-Key` of the last retry changes nothing. "
+        "kept. A repeated request with the same `Idempotency-Key` changes nothing. "
         "Without a `sub_task_id`, it is refused with 409 while the task is running.",
         request=Input,
         responses=TaskDetailOutput,
@@ -149,8 +149,8 @@ class BudgetView(TaskActionView):
         summary="Raise the budget of a task",
         description="Requires the scope `spend`. Adds tokens to the budget of a task, also while "
         "it runs. Sub-tasks that failed because their share was used up start again with them; "
-        "if there are none, those that have not started get them. A repeated request with the "
-        "`Idempotency-Key` of the last increase changes nothing.",
+        "if there are none, those that run or have not started get them. A repeated request with "
+        "the same `Idempotency-Key` changes nothing.",
         request=Input,
         responses=TaskDetailOutput,
         examples=[OpenApiExample("More", {"additional_budget": 20_000}, request_only=True)],

@@ -5,7 +5,7 @@ from orchestration.models.commands import Command
 from orchestration.models.experiments import Experiment, ExperimentPart
 from orchestration.models.limits import Concurrency
 from orchestration.models.sub_tasks import Dependency, SubTask
-from orchestration.models.tasks import Task
+from orchestration.models.tasks import KeyedChange, Task
 
 __all__ = [
     "Attempt",
@@ -14,6 +14,7 @@ __all__ = [
     "Dependency",
     "Experiment",
     "ExperimentPart",
+    "KeyedChange",
     "SubTask",
     "Task",
 ]

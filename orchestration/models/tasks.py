@@ -103,8 +103,9 @@ class Task(models.Model):
     retry_key = models.CharField(
         max_length=255,
         blank=True,
-        help_text="The idempotency key of the last retry or increase of the budget.",
+        help_text="The idempotency key of the last retry or increase before `KeyedChange` had all.",
     )
+    budget_raised_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
     paused_at = models.DateTimeField(null=True)
@@ -174,3 +175,30 @@ class Task(models.Model):
     def free(self) -> int:
         """Tokens of the budget that are neither lent nor used."""
         return max(self.budget - self.lent - self.used, 0)
+
+    def add_to_budget(self, tokens: int) -> None:
+        """Raise the budget, and the soft limit with it: it is a part of the budget."""
+        if self.soft_limit:
+            self.soft_limit = self.soft_limit * (self.budget + tokens) // self.budget
+        self.budget += tokens
+
+
+class KeyedChange(models.Model):
+    """A retry or an increase of the budget that was requested with an idempotency key: each is done
+    once, also when others came after it."""
+
+    task = models.ForeignKey(Task, models.PROTECT, related_name="keyed_changes")
+    idempotency_key = models.CharField(max_length=255)
+    asked_digest = models.BinaryField(
+        help_text="The keyed hash of the request, with which a repeated request is compared."
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "idempotency_key"], name="keyed_change_once_per_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.idempotency_key} of task {self.task_id}"

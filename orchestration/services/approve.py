@@ -1,7 +1,7 @@
 """Approve or refuse a sub-task at its gate, in one's own right or in the place of a person who is
 away."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -119,7 +119,9 @@ def _approve(
     sub_task.approved_reason, sub_task.delegation = reason[:300], delegation
     if sub_task.status == SubTask.Status.GATED:
         # The time at the gate does not count for the time that the task may take.
-        task.deadline_at += now - (sub_task.waiting_since or now)
+        # The time of a pause is added when it ends.
+        until = task.paused_at or now
+        task.deadline_at += max(until - (sub_task.waiting_since or until), timedelta())
         task.save(update_fields=["deadline_at"])
         sub_task.status, sub_task.waiting_since = SubTask.Status.WAITING, now
         sub_task.not_before = now

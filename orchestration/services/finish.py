@@ -68,7 +68,7 @@ def finish_many(outcomes: Sequence[AttemptOutcome], *, now: datetime) -> list[bo
     accepted = _end_attempts(outcomes, now=now)
     attempts = Attempt.objects.filter(pk__in=accepted).select_related("sub_task")
     moves = [
-        _move(tasks[attempt.task_id], attempt.sub_task, by_id[attempt.pk], now=now)
+        _move(tasks[attempt.task_id], attempt, by_id[attempt.pk], now=now)
         for attempt in attempts
     ]
     _move_sub_tasks(moves, tasks, now=now)
@@ -152,9 +152,10 @@ def _json(rows: list[dict[str, Any]]) -> str:
 
 
 def _move(
-    task: Task, sub_task: SubTask, outcome: AttemptOutcome, *, now: datetime
+    task: Task, attempt: Attempt, outcome: AttemptOutcome, *, now: datetime
 ) -> dict[str, Any]:
     """The parameters of MOVE_SUB_TASKS for the sub-task of an ended attempt."""
+    sub_task = attempt.sub_task
     move = {
         "sub_task": sub_task.pk,
         "status": outcome.status,
@@ -166,7 +167,7 @@ def _move(
         "sealed_result": _sealed_result(task, sub_task, outcome.text),
     }
     if outcome.status == Attempt.Status.FAILED:
-        move |= _retry_changes(task, sub_task, outcome, now=now)
+        move |= _retry_changes(task, attempt, outcome, now=now)
     return move
 
 
@@ -179,10 +180,10 @@ def _sealed_result(task: Task, sub_task: SubTask, text: str) -> str | None:
 
 
 def _retry_changes(
-    task: Task, sub_task: SubTask, outcome: AttemptOutcome, *, now: datetime
+    task: Task, attempt: Attempt, outcome: AttemptOutcome, *, now: datetime
 ) -> dict[str, Any]:
     """What is different when another attempt follows; empty when the failure is final."""
-    kind = KINDS[outcome.kind]
+    kind, sub_task = KINDS[outcome.kind], attempt.sub_task
     if task.status == Task.Status.CANCELLING or not kind.retryable:
         return {}
     if kind.counts_as == "wait":
@@ -192,10 +193,17 @@ def _retry_changes(
         if recoveries > settings.ATTEMPT_RECOVERIES_MAX:
             return {"error_kind": "quarantined", "error": _QUARANTINED.format(recoveries)}
         return {"recoveries": recoveries} | _waiting(now, 0)
+    if outcome.kind == "budget_exhausted" and _raised_since(task, attempt):
+        return _waiting(now, 0)
     if not task.retry_on_failure or sub_task.retries >= task.max_retries:
         return {}
     pause = back_off(sub_task.retries, asked=outcome.retry_after)
     return {"retries": sub_task.retries + 1} | _waiting(now, pause)
+
+
+def _raised_since(task: Task, attempt: Attempt) -> bool:
+    """Whether the budget was raised while the attempt ran, which so had none of the increase."""
+    return task.budget_raised_at is not None and attempt.created_at < task.budget_raised_at
 
 
 _QUARANTINED = "Its workers died {} times in a row. Find the cause before you retry it."

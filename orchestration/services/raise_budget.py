@@ -8,6 +8,7 @@ from orchestration import planning
 from orchestration.audit_actions import Action
 from orchestration.models import SubTask, Task
 from orchestration.refusals import TaskCancelling
+from orchestration.services.keyed_changes import is_repeated
 from orchestration.services.retry import failed_sub_tasks, reopen, restart, with_dependencies
 from orchestration.services.task_control import audited_values, lock_task, record
 from orchestration.services.wakeup import wake
@@ -29,19 +30,20 @@ def raise_budget(
 ) -> Task:
     """Add tokens to the budget of a task. They are for the sub-tasks that had used up their share:
     those that failed for that start again, with those that only wait for them, and so does the
-    task if it had ended. If none had, they are for those that have not started.
+    task if it had ended. If none had, they are for those that run or have not started; one that
+    runs and uses up its share after that starts again, also where failures are not retried.
 
     Repeating the call with its idempotency key changes nothing. Refusals: TaskNotFound,
-    TaskCancelling, and those of `restart`.
+    TaskCancelling, IdempotencyMismatch, and those of `restart`.
     """
     task = lock_task(task_id)
-    if idempotency_key and task.retry_key == idempotency_key:
+    if is_repeated(task, idempotency_key, request=f"budget {additional_budget}"):
         return task
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
     before = audited_values(task)
-    task.budget += additional_budget
-    task.retry_key = idempotency_key or ""
+    task.add_to_budget(additional_budget)
+    task.budget_raised_at = now
     again = _used_up(task)
     if again:
         restart(task, again, now=now)
@@ -66,9 +68,9 @@ def _used_up(task: Task) -> list[SubTask]:
 
 
 def _add_to_shares(task: Task, tokens: int) -> None:
-    """Split tokens among those that have not started, first among those whose share is used up."""
+    """Split tokens among those that have not ended, first among those whose share is used up."""
     to_come = list(
-        SubTask.objects.filter(task=task, status__in=SubTask.TO_COME)
+        SubTask.objects.filter(task=task, status__in=SubTask.OPEN, position__gt=0)
         .only("share", "error_kind", "task_id")
         .order_by("position")
     )

@@ -19,6 +19,7 @@ from orchestration.refusals import (
     TaskTextsDeleted,
 )
 from orchestration.services.claim import spent_tokens
+from orchestration.services.keyed_changes import is_repeated
 from orchestration.services.open_work import check_open_work
 from orchestration.services.task_control import (
     audited_values,
@@ -50,12 +51,12 @@ def retry_failed(
     others run; None: all. Succeeded sub-tasks, and those that a person skipped, stay as they are.
     The budget grows by `additional_budget` tokens; what is left beyond the shares is for those that
     had used up theirs. Where the shares no longer fit into what is left, they are split again.
-    Repeating the call with the idempotency key of the last retry changes nothing. Refusals:
-    TaskNotFound, TaskNotEnded, TaskCancelling, SubTaskNotFound, NothingToRetry, TaskTextsDeleted,
-    BudgetTooSmall, TooManyOpenTasks, TooManyOpenSubTasks.
+    Repeating the call with its idempotency key changes nothing. Refusals: TaskNotFound,
+    TaskNotEnded, TaskCancelling, IdempotencyMismatch, SubTaskNotFound, NothingToRetry,
+    TaskTextsDeleted, BudgetTooSmall, TooManyOpenTasks, TooManyOpenSubTasks.
     """
     task = lock_task(task_id)
-    if idempotency_key and task.retry_key == idempotency_key:
+    if is_repeated(task, idempotency_key, request=f"retry {additional_budget} {key or ''}"):
         return task
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
@@ -63,9 +64,8 @@ def retry_failed(
         raise TaskNotEnded(task_id=task_id, status=task.status)
     again = _failed(task, key)
     before = audited_values(task)
-    task.budget += additional_budget
+    task.add_to_budget(additional_budget)
     restart(task, again, now=now)
-    task.retry_key = idempotency_key or ""
     reopen(task, f"retried by {actor}", now=now)
     record(task, Action.TASK_RETRY, before, reason=reason, actor=actor, now=now)
     wake()

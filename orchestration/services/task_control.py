@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
 
 from orchestration.audit_actions import Action
 from orchestration.models import Attempt, SubTask, Task
@@ -81,9 +83,13 @@ def resume(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Ta
     if task.status == Task.Status.CANCELLING:
         raise TaskCancelling(task_id=task_id)
     before = audited_values(task)
-    task.deadline_at += now - (task.paused_at or now)
+    paused_at = task.paused_at or now
+    task.deadline_at += now - paused_at
     task.paused_at = None
     set_status(task, Task.Status.ACTIVE, f"resumed by {actor}")
+    # The time for an approval stands still too.
+    at_gates = SubTask.objects.filter(task=task, status=S.GATED, waiting_since__isnull=False)
+    at_gates.update(waiting_since=F("waiting_since") + (now - Greatest("waiting_since", paused_at)))
     SubTask.objects.filter(task=task, status=S.WAITING).update(waiting_since=now)
     record(task, Action.TASK_RESUME, before, reason=reason, actor=actor, now=now)
     wake()

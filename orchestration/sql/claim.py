@@ -32,7 +32,7 @@ class PromisedTokens(NamedTuple):
     """Tokens that a task has promised to its sub-tasks.
 
     `shares`: the shares of all sub-tasks; `promised`: what is left of the shares of those that have
-    not started; `payable`: how many waiting sub-tasks can start with the rest of their own share.
+    not ended; `payable`: how many waiting sub-tasks can start with the rest of their own share.
     """
 
     task_id: int
@@ -121,13 +121,13 @@ SPENT_TOKENS = Statement(
     SpentTokens,
 )
 
-# By task: the shares of all sub-tasks, what is left of the shares of those that have not started,
+# By task: the shares of all sub-tasks, what is left of the shares of those that have not ended,
 # and how many of these can start with it.
 PROMISED_TOKENS = Statement(
     """
     SELECT s.task_id, sum(s.share)::bigint AS shares,
            coalesce(sum(greatest(s.share - coalesce(a.spent, 0), 0)) FILTER (
-               WHERE s.status IN ('blocked', 'gated', 'waiting')), 0)::bigint AS promised,
+               WHERE s.status IN ('blocked', 'gated', 'waiting', 'running')), 0)::bigint AS promised,
            count(*) FILTER (WHERE s.status = 'waiting'
                AND s.share - coalesce(a.spent, 0) >= least(s.share, %(least)s)) AS payable
       FROM orchestration_subtask s

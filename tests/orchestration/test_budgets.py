@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 
 from keys.models import Agent, CostCentre
+from keys.refusals import IdempotencyMismatch
 from orchestration import planning, services
 from orchestration.models import SubTask, Task
 from orchestration.queries.plans import plan_preview
@@ -228,6 +229,70 @@ def test_a_task_that_ended_with_its_budget_used_up_goes_on(ada):
     task.refresh_from_db()
     assert task.status == "completed"
     assert_finalized(task)
+
+
+def test_more_budget_reaches_what_uses_its_share_up_afterwards(ada):
+    """O11: raised while the part runs, also where failures are not retried; once only."""
+    task = submit_at_noon("gather", "write", budget=4_000, retry_on_failure=False)
+    first, other = start_attempts()
+    later = NOON + timedelta(seconds=1)
+    services.raise_budget(task_id=task.pk, additional_budget=20_000, actor=ACTOR, now=later)
+    finish_attempt(first, "budget_exhausted", used=2_000)
+    assert statuses(task) == ["waiting", "running"]
+    (again,) = start_attempts(later)
+    assert again.tokens == 10_000
+    finish_attempt(again, "budget_exhausted", used=10_000)
+    finish_attempt(other)
+    task.refresh_from_db()
+    assert (statuses(task), task.status) == (["failed", "succeeded"], "partial")
+    assert_finalized(task)
+
+
+CHANGES = {
+    "budget": (services.raise_budget, {}),
+    "retry": (services.retry_failed, {}),
+    "one part": (services.retry_failed, {"key": "b"}),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_each_change_with_an_idempotency_key_is_made_once(ada, kind):
+    """O11: also when another one came between, and never for another amount."""
+    task = used_up()
+    verb, changes = CHANGES[kind]
+    request = {"task_id": task.pk, "actor": ACTOR, "now": NOON, **changes}
+    verb(additional_budget=1_000, idempotency_key="first", **request)
+    request = {"task_id": task.pk, "actor": ACTOR, "now": NOON}
+    services.raise_budget(additional_budget=3_000, idempotency_key="second", **request)
+    services.raise_budget(additional_budget=5_000, **request)
+    verb(additional_budget=1_000, idempotency_key="first", **request, **changes)
+    with pytest.raises(IdempotencyMismatch):
+        services.raise_budget(additional_budget=2_000, idempotency_key="first", **request)
+    with pytest.raises(IdempotencyMismatch):
+        services.retry_failed(additional_budget=3_000, idempotency_key="second", **request)
+    task.refresh_from_db()
+    assert task.budget == 4_000 + 1_000 + 3_000 + 5_000
+
+
+@pytest.mark.parametrize("verb", [services.raise_budget, services.retry_failed])
+def test_the_soft_limit_is_raised_with_the_budget(ada, verb):
+    """O11: a task does not pause at a tenth of its budget because that was half of it before."""
+    task = used_up(soft_limit_percent=50)
+    verb(task_id=task.pk, additional_budget=36_000, actor=ACTOR, now=NOON)
+    finish_attempt(start_attempts()[0], "budget_exhausted", used=5_000)
+    task.refresh_from_db()
+    assert (task.soft_limit, task.status) == (20_000, "partial")
+
+
+def test_a_paused_task_gets_more_and_stays_paused(ada):
+    """O11 and O41."""
+    task = used_up()
+    services.raise_budget(task_id=task.pk, additional_budget=5_000, actor=ACTOR, now=NOON)
+    services.pause(task_id=task.pk, actor=ACTOR, now=NOON)
+    services.raise_budget(task_id=task.pk, additional_budget=5_000, actor=ACTOR, now=NOON)
+    assert start_attempts() == []
+    services.resume(task_id=task.pk, actor=ACTOR, now=NOON)
+    assert [attempt.tokens for attempt in start_attempts()] == [4_000 - 250 + 10_000]
 
 
 def test_a_cancelled_task_gets_no_more(ada):

@@ -323,6 +323,36 @@ def test_the_time_at_a_gate_is_none_of_the_tasks():
     assert not Alert.objects.exclude(status="resolved").exists()
 
 
+def test_the_time_for_an_approval_stands_still_while_a_task_is_paused():
+    """O08 and O41: it neither expires with the pause nor in silence after it."""
+    task = at_gate(approval_timeout=1_000, timeout=600)
+    services.sweep(now=NOON)
+    services.pause(task_id=task.pk, actor=ACTOR, now=NOON + timedelta(seconds=900))
+    services.sweep(now=NOON + timedelta(seconds=930))
+    assert not Alert.objects.exclude(status="resolved").exists()
+    later = NOON + timedelta(hours=5)
+    services.resume(task_id=task.pk, actor=ACTOR, now=later)
+    services.sweep(now=later)
+    assert statuses(task) == ["succeeded", "gated", "blocked"]
+    warned = Alert.objects.exclude(status="resolved").get()
+    assert "fails at 2026-03-10 17:01 UTC" in warned.detail
+    services.sweep(now=later + timedelta(seconds=101))
+    assert of(task, "b").error_kind == "approval_expired"
+
+
+@pytest.mark.parametrize("order", ["approve, resume", "resume, approve"])
+def test_a_pause_at_a_gate_moves_the_deadline_once(order):
+    """O41."""
+    task = at_gate(timeout=600)
+    services.pause(task_id=task.pk, actor=ACTOR, now=NOON + timedelta(hours=1))
+    later = NOON + timedelta(hours=5)
+    for verb in order.split(", "):
+        about = {"key": "b"} if verb == "approve" else {}
+        getattr(services, verb)(task_id=task.pk, actor=CAROL, now=later, **about)
+    task.refresh_from_db()
+    assert task.deadline_at == later + timedelta(seconds=600)
+
+
 def test_a_resolved_alert_of_a_gate_is_not_raised_again():
     at_gate()
     services.sweep(now=NOON)
