@@ -22,8 +22,8 @@ _NO_MODEL = (
     "the task runs, the tokens of the model planner are taken from the budget before it is split."
 )
 _TOO_MANY = (
-    f"API keys are looked up for the first {ALLOCATION_REQUESTS_MAX} different requests of a plan "
-    "only."
+    f"API keys are looked up for {ALLOCATION_REQUESTS_MAX} different requests of a plan only, the "
+    "largest and the smallest among them."
 )
 
 

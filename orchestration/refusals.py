@@ -202,12 +202,11 @@ class TooManyOpenSubTasks(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class BudgetTooLarge(Refusal):
-    """A share of the task's budget is more than could ever be lent at once. All in tokens; `most`
-    is None if a limit in USD is too small."""
+    """A share of the task's budget is more than could ever be lent at once. All in tokens."""
 
     sub_task: str
     needed: int
-    most: int | None
+    most: int
     budget: int
 
 

@@ -35,6 +35,8 @@ class TaskBudget:
     def lend(self, sub_task: SubTask) -> int:
         """Lend tokens to the next attempt of a sub-task. Returns how many; 0 if it must wait."""
         tokens = self._affordable(sub_task)
+        if sub_task.tokens_max is not None:
+            tokens = min(tokens, sub_task.tokens_max)
         if tokens < min(TOKENS_MIN, sub_task.share):
             self._refuse(sub_task)
             return 0

@@ -54,6 +54,9 @@ class SubTask(models.Model):
     weight = models.FloatField()
     estimated_tokens = models.BigIntegerField()
     share = models.BigIntegerField()
+    tokens_max = models.BigIntegerField(
+        null=True, help_text="The most tokens that can be lent to it at once, if that is less."
+    )
     runner = models.CharField(max_length=100)
     model = models.CharField(max_length=200, blank=True)
     provider = models.CharField(max_length=64, blank=True)

@@ -9,9 +9,9 @@ from keys.books.queries.previews import Preview, previews
 from orchestration.planning import Part
 from orchestration.services import TaskRequest, plan, reserve_of
 from orchestration.services.affordable import (
-    ALLOCATION_REQUESTS_MAX,
     allocation_requests,
     check_with,
+    looked_up,
 )
 from prediction.services import WorkForecast
 
@@ -113,8 +113,7 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     """
     planned = plan(request, agent=agent)
     wanted = allocation_requests(request, planned.parts, planned.shares, agent=agent)
-    different = list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX]
-    found = previews(agent=agent, requests=different, now=now)
+    found = previews(agent=agent, requests=looked_up(wanted), now=now)
     warning = check_with(found, wanted, request, planned.parts, planned.shares, now=now)
     note = " ".join(filter(None, (planned.note, warning)))
     parts = [

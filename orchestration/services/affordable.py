@@ -1,9 +1,11 @@
 """Refuse budgets with which a task never starts: too small for a call, or too large to lend."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from math import ceil
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
@@ -53,15 +55,23 @@ def allocation_requests(
     ]
 
 
+def looked_up(wanted: list[keys.AllocationRequest]) -> list[keys.AllocationRequest]:
+    """Those of the requests that are looked up. Of those that differ only in tokens, the largest
+    and the smallest come first: they are refused before the others."""
+    alike: dict[keys.AllocationRequest, list[keys.AllocationRequest]] = {}
+    for each in sorted(dict.fromkeys(wanted), key=attrgetter("tokens")):
+        alike.setdefault(replace(each, tokens=1), []).append(each)
+    first = [edge for some in alike.values() for edge in (some[-1], some[0])]
+    return list(dict.fromkeys([*first, *wanted]))[:ALLOCATION_REQUESTS_MAX]
+
+
 def check_affordable(
     request: TaskRequest, parts: list[Part], shares: list[int], *, agent: str, now: datetime
 ) -> None:
     """As `check_with`, with the previews of the parts. Refusals: BudgetTooLarge, BudgetTooSmall."""
     wanted = allocation_requests(request, parts, shares, agent=agent)
     try:
-        found = previews(
-            agent=agent, requests=list(dict.fromkeys(wanted))[:ALLOCATION_REQUESTS_MAX], now=now
-        )
+        found = previews(agent=agent, requests=looked_up(wanted), now=now)
     except Refusal:
         # Of the agent or its cost centre: `submit` says so, and a freeze ends.
         return

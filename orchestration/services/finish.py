@@ -68,8 +68,7 @@ def finish_many(outcomes: Sequence[AttemptOutcome], *, now: datetime) -> list[bo
     accepted = _end_attempts(outcomes, now=now)
     attempts = Attempt.objects.filter(pk__in=accepted).select_related("sub_task")
     moves = [
-        _move(tasks[attempt.task_id], attempt, by_id[attempt.pk], now=now)
-        for attempt in attempts
+        _move(tasks[attempt.task_id], attempt, by_id[attempt.pk], now=now) for attempt in attempts
     ]
     _move_sub_tasks(moves, tasks, now=now)
     return [each.attempt in accepted for each in outcomes]

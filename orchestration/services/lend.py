@@ -20,7 +20,7 @@ from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
 from orchestration.services.finalize import ORCHESTRATOR
 from orchestration.services.part_forecasts import kind_of as kind_of_work
-from orchestration.services.room import reason_of, seconds_until_reset
+from orchestration.services.room import lower_tokens_max, reason_of, seconds_until_reset
 from orchestration.task_texts import TASK, description_of, texts_of
 from prediction import services as prediction
 
@@ -136,6 +136,9 @@ def _allocate(attempt: Attempt, request: keys.AllocationRequest, *, now: datetim
         return _allocations_of(attempt).get()
     except Refusal as refusal:
         seconds = seconds_until_reset(refusal, now)
+        if lower_tokens_max(attempt.sub_task, request, refusal, now=now):
+            attempt.sub_task.save(update_fields=["tokens_max"])
+            seconds = None
         raise Failed(kind_of(refusal), reason_of(refusal), retry_after=seconds) from None
 
 

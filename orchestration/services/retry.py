@@ -212,10 +212,19 @@ def _restart(again: list[SubTask], *, now: datetime) -> None:
         one.status = S.BLOCKED if one.pk in waits else S.GATED if gated else S.WAITING
         one.retries = one.recoveries = 0
         one.error_kind = one.error = ""
-        one.sealed_result = None
+        one.sealed_result = one.tokens_max = None
         one.not_before = one.waiting_since = now
         one.ended_at = None
-    columns = ("share", "status", "retries", "recoveries", "error_kind", "error", "sealed_result")
+    columns = (
+        "share",
+        "tokens_max",
+        "status",
+        "retries",
+        "recoveries",
+        "error_kind",
+        "error",
+        "sealed_result",
+    )
     SubTask.objects.bulk_update(
         again, [*columns, "not_before", "waiting_since", "ended_at"], batch_size=500
     )

@@ -11,11 +11,13 @@ from typing import Any
 from common.refusal import Refusal
 from keys import refusals as keys_refusals
 from keys import services as keys
+from keys.books.queries.lendable import never_lendable
 from keys.books.queries.previews import previews
 from orchestration import runners
 from orchestration.failure_kinds import kind_of
 from orchestration.models import SubTask, Task
 from orchestration.refusals import RunnerNotFound
+from orchestration.task_budget import TOKENS_MIN
 
 NO_CAPACITY = "no_capacity"
 # Those that wait for a limit are looked at again after a time between these, or at its reset.
@@ -56,6 +58,7 @@ class Lack:
     """Why a sub-task waits: the `refusal` of a limit, or None if it only lets others go first."""
 
     sub_task: SubTask
+    request: keys.AllocationRequest
     refusal: Refusal | None
 
 
@@ -83,10 +86,12 @@ def wait(lacks: Mapping[int, Lack], *, now: datetime) -> None:
         one, refusal = lack.sub_task, lack.refusal
         one.not_before = now + timedelta(seconds=_NEXT_SECONDS)
         if refusal is not None:
-            one.not_before = now + timedelta(seconds=_pause(refusal, now))
+            if not lower_tokens_max(one, lack.request, refusal, now=now):
+                one.not_before = now + timedelta(seconds=_pause(refusal, now))
             one.error_kind, one.error = NO_CAPACITY, reason_of(refusal)
     SubTask.objects.bulk_update(
-        [lack.sub_task for lack in lacks.values()], ["not_before", "error_kind", "error"]
+        [lack.sub_task for lack in lacks.values()],
+        ["not_before", "error_kind", "error", "tokens_max"],
     )
 
 
@@ -95,6 +100,24 @@ def reason_of(refusal: Refusal) -> str:
     if isinstance(refusal, keys_refusals.NoKeyCapacity) and refusal.windows:
         return f"{refusal.detail} The first limit without room: {refusal.windows[0]}."
     return refusal.detail
+
+
+def lower_tokens_max(
+    sub_task: SubTask, request: keys.AllocationRequest, refusal: Refusal | None, *, now: datetime
+) -> bool:
+    """Set the most tokens that can be lent at once to a sub-task, if the request that was refused
+    is for more than could ever be lent. Returns whether it was; the caller saves the sub-task.
+
+    A task may be given more while it runs, a model may plan it, and what parts return is given to
+    others: so a share can be too large although the budget was not.
+    """
+    never = never_lendable(request, refusal, now=now)
+    if never is None or never.most < TOKENS_MIN:
+        return False
+    free = min(_tokens_that_fit(refusal, is_waiting=True), never.most)
+    # What is free now need not wait for a reset, if it is not much less.
+    sub_task.tokens_max = int(free) if free >= never.most / 2 else never.most
+    return True
 
 
 def seconds_until_reset(refusal: Refusal, now: datetime) -> float | None:
@@ -149,9 +172,9 @@ def _lacking_of(
         for number, start in enumerate(some):
             pk = start.sub_task.pk
             if refusal := _no_capacity(found[alone[pk]].refusal):
-                lacks[pk] = Lack(start.sub_task, refusal)
+                lacks[pk] = Lack(start.sub_task, alone[pk], refusal)
             elif number and _tokens(some[: number + 1]) > most:
-                lacks[pk] = Lack(start.sub_task, None)
+                lacks[pk] = Lack(start.sub_task, alone[pk], None)
     return lacks
 
 

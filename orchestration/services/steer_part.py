@@ -89,6 +89,7 @@ def change_sub_task(
             raise SubTaskStarted(task_id=task_id, sub_task=key, status=part.status)
         named["if_dependency_fails"] = changes["if_dependency_fails"]
     before = {name: getattr(part, name) for name in named}
+    part.tokens_max = None
     for name, value in named.items():
         setattr(part, name, value)
     if "description" in changes:

@@ -127,7 +127,8 @@ PROMISED_TOKENS = Statement(
     """
     SELECT s.task_id, sum(s.share)::bigint AS shares,
            coalesce(sum(greatest(s.share - coalesce(a.spent, 0), 0)) FILTER (
-               WHERE s.status IN ('blocked', 'gated', 'waiting', 'running')), 0)::bigint AS promised,
+               WHERE s.status IN ('blocked', 'gated', 'waiting', 'running')), 0)::bigint
+               AS promised,
            count(*) FILTER (WHERE s.status = 'waiting'
                AND s.share - coalesce(a.spent, 0) >= least(s.share, %(least)s)) AS payable
       FROM orchestration_subtask s

@@ -1,12 +1,14 @@
 """Budgets that can never work are refused; more budget reaches what had used up its own."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from keys.models import Agent, CostCentre
 from keys.refusals import IdempotencyMismatch
+from keys.supply.pricing import Rates
 from orchestration import planning, services
 from orchestration.models import SubTask, Task
 from orchestration.queries.plans import plan_preview
@@ -14,10 +16,11 @@ from orchestration.refusals import BudgetTooLarge, BudgetTooSmall
 from orchestration.services.affordable import planning_share
 from tests.actors import ACTOR
 from tests.gateway.server import gateway_on, supply
-from tests.keys.builders import PAID, add_key, limit
+from tests.keys.builders import PAID, add_key, allocate, limit, report
 from tests.moments import NOON
 from tests.orchestration.work import (
     assert_finalized,
+    assert_tasks_balance,
     finish_attempt,
     run_until_done,
     say,
@@ -26,6 +29,7 @@ from tests.orchestration.work import (
     submit,
     submit_at_noon,
     task_request,
+    turns,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -125,6 +129,93 @@ def test_more_than_every_key_can_ever_lend_is_refused(people):
     found = refused(BudgetTooLarge, "Say hello", budget=80_000)
     assert (found.most, "the largest API key can lend 70,000" in found.detail) == (70_000, True)
     assert submit_at_noon("Say hello", budget=60_000)
+
+
+def test_what_is_used_up_for_good_cannot_be_lent(people):
+    """O37: limits in total, of a cost centre and of the only key."""
+    of_key = add_key("openai-1", provider="openai", per_day=None, rates=PAID)
+    limit(CostCentre.objects.get(pk="research"), 100_000, period="total")
+    report(allocate(tokens=90_001), 90_000)
+    found = refused(BudgetTooLarge, "Say hello", budget=50_000)
+    assert (found.most, "of which 90,000 are used" in found.detail) == (10_000, True)
+    limit(CostCentre.objects.get(pk="research"), 500_000, period="total")
+    limit(of_key, 4, unit="usd", period="total")
+    report(allocate(tokens=140_000), 140_000)
+    found = refused(BudgetTooLarge, "Say hello", budget=250_000)
+    assert (found.most, "the largest API key can lend" in found.detail) == (220_666, True)
+
+
+def test_a_dear_key_does_not_make_a_budget_too_large(people):
+    """O37: a cheaper key has no room only now, so the task waits."""
+    add_key("openai-1", provider="openai", per_day=None, rates=PAID, priority=9)
+    cheap = Rates(input=Decimal("0.001"), output=Decimal("0.001"))
+    add_key("nvidia-1", per_day=None, rates=cheap)
+    limit(CostCentre.objects.get(pk="org"), 1, unit="usd")
+    allocate(tokens=60_000)
+    assert statuses(submit_at_noon("Say hello", budget=500_000)) == ["waiting"]
+
+
+def test_a_large_part_among_many_is_found(people):
+    """O37 and O31: of more kinds of parts than are looked up, the largest and the smallest are."""
+    add_key("nvidia-1", per_day=50_000)
+    add_key("openai-1", provider="openai", per_day=12_000)
+    parts = [{"description": f"part {n}", "estimated_tokens": 1_000 + 20 * n} for n in range(60)]
+    large = {"description": "large", "estimated_tokens": 90_000}
+    assert refused(BudgetTooLarge, *parts, large, budget=200_000).sub_task == "61"
+    there = {"description": "there", "provider": "openai", "estimated_tokens": 20_000}
+    found = refused(BudgetTooLarge, *parts, there, budget=115_000)
+    assert (found.sub_task, found.most) == ("61", 12_000)
+
+
+def raised(verb):
+    task = submit_at_noon("gather", budget=2_000, max_retries=0)
+    finish_attempt(start_attempts()[0], "budget_exhausted", used=1_000)
+    verb(task_id=task.pk, additional_budget=40_000_000, actor=ACTOR, now=NOON)
+
+
+def moved_to_a_small_provider():
+    add_key("openai-1", per_day=500_000, provider="openai", priority=9)
+    task = submit_at_noon("gather", budget=200_000)
+    changes = {"provider": "nvidia"}
+    services.change_sub_task(task_id=task.pk, key="1", changes=changes, actor=ACTOR, now=NOON)
+
+
+def planned_by_a_model():
+    request = services.TaskRequest(
+        name="study", description="gather", total_budget=40_000_000, planner="model"
+    )
+    services.submit(agent="ada", request=request, now=NOON)
+    plan = '{"sub_tasks": [{"id": "a", "description": "gather"}]}'
+    finish_attempt(start_attempts()[0], text=plan)
+
+
+def returned_by_others():
+    submit_at_noon("gather", {"description": "write", "depends_on": ["1"]}, budget=90_000)
+    finish_attempt(start_attempts()[0], used=1_000)
+
+
+LATER = {
+    "raised": lambda: raised(services.raise_budget),
+    "retried": lambda: raised(services.retry_failed),
+    "moved": moved_to_a_small_provider,
+    "planned": planned_by_a_model,
+    "returned": returned_by_others,
+}
+
+
+@pytest.mark.parametrize("how", LATER)
+@pytest.mark.parametrize("unit", ["tokens", "usd"])
+def test_a_part_that_becomes_too_large_is_lent_what_there_is(people, how, unit):
+    """O37: what a task is given later never waits for more than a limit or a key has."""
+    add_key("nvidia-1", per_day=50_000 if unit == "tokens" else None, rates=PAID)
+    if unit == "usd":
+        limit(CostCentre.objects.get(pk="org"), Decimal("0.75"), unit="usd")
+    LATER[how]()
+    (attempt,) = turns(20)
+    attempt.refresh_from_db()
+    assert 40_000 <= attempt.tokens <= 50_000
+    finish_attempt(attempt, used=500, now=NOON + timedelta(minutes=1))
+    assert_tasks_balance()
 
 
 def test_what_only_has_to_wait_is_not_refused(people):

@@ -12,7 +12,6 @@ from keys.models import Agent, CostCentre
 from keys.refusals import WrongValue
 from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
-from orchestration.runners.base import Failed
 from security.models import AuditEntry
 from tests.actors import ACTOR
 from tests.keys.builders import add_key, allocate, limit
@@ -24,6 +23,7 @@ from tests.orchestration.work import (
     statuses,
     submit_at_noon,
     task_request,
+    turns,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -33,23 +33,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def ada(people):
     """ada, with a key of much room."""
     add_key("nvidia-1", per_day=100_000_000)
-
-
-def turns(number, *, begin=NOON, seconds=2, most=5):
-    """Turns of a worker with few places as it makes them: what cannot be lent ends at once."""
-    started = []
-    for turn in range(number):
-        now = begin + timedelta(seconds=turn * seconds)
-        for attempt in services.claim(worker="one", most=most, now=now):
-            try:
-                services.lend(attempt, now=now)
-            except Failed as failed:
-                outcome = {"retry_after": failed.retry_after, "says": failed.says}
-                finish_attempt(attempt, failed.kind, now=now, **outcome)
-            else:
-                started.append(attempt)
-        services.sweep(now=now)
-    return started
 
 
 def fill(kind, agent="ada"):

@@ -1,6 +1,6 @@
 """Submit tasks as ada, run them in this process, and check what came of them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -8,6 +8,7 @@ from django.utils import timezone
 from orchestration import services, task_texts
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks_check import tasks_check
+from orchestration.runners.base import Failed
 from orchestration.worker import work_until_done
 from tests.books import assert_books_balance
 from tests.keys.builders import report
@@ -65,6 +66,23 @@ def finish_attempt(
     ended = services.AttemptOutcome(attempt.pk, attempt.fence, status, **fields)
     assert services.finish_many([ended], now=now) == [True]
     services.finalize(now=now)
+
+
+def turns(number: int, *, begin: datetime = NOON, seconds: int = 2, most: int = 5) -> list[Attempt]:
+    """Turns of a worker with few places as it makes them: what cannot be lent ends at once."""
+    started = []
+    for turn in range(number):
+        now = begin + timedelta(seconds=turn * seconds)
+        for attempt in services.claim(worker="one", most=most, now=now):
+            try:
+                services.lend(attempt, now=now)
+            except Failed as failed:
+                outcome = {"retry_after": failed.retry_after, "says": failed.says}
+                finish_attempt(attempt, failed.kind, now=now, **outcome)
+            else:
+                started.append(attempt)
+        services.sweep(now=now)
+    return started
 
 
 def run_until_done(task: Task) -> Task:
