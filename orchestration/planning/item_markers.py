@@ -11,28 +11,36 @@ _STEP_WORDS = (
 _ARABIC_ORDINALS = (
     "الأولى|الاولى|الثانية|الثالثة|الرابعة|الخامسة|السادسة|السابعة|الثامنة|التاسعة|العاشرة"
 )
+# A space after a marker; text that was copied from a page has no-break spaces.
+_GAP = r"[ \t\u00a0\u3000]"
 _CIRCLED = "①-⑳㉑-㉟㊱-㊿❶-❿➀-➓⓫-⓴⓵-⓾⑴-⒇⒈-⒛Ⅰ-Ⅻⅰ-ⅻ"
 # Closed and open boxes; a bullet may precede those in brackets.
 _DONE_BOX = r"\[[xX✓✔☑]\]|[☑☒✅✔✓🗹](?:\ufe0f)?"
-_OPEN_BOX = r"\[[ \u00a0]?\]|[☐⬜❏❑□](?:\ufe0f)?"
-_DONE = re.compile(_DONE_BOX)
-_STRUCK = re.compile(r"~~[^~\n]+~~[ \t.]*+$", re.MULTILINE)
+_OPEN_BOX = r"\[[ \u00a0]?\]|[☐⬜❏❑□🔲🔳◻◽▢](?:\ufe0f)?"
+# The keywords of Org mode, which are boxes in words.
+_DONE_WORD = r"(?-i:DONE|CANCELLED|CANCELED):?"
+_OPEN_WORD = r"(?-i:TODO|NEXT|WAITING):?(?:[ \t]*\[\#[A-Z]\])?"
+_DONE = re.compile(rf"{_DONE_BOX}|{_DONE_WORD}")
+# A remark may follow what is struck out, as in “~~Pick a colour~~ (blue)”.
+_STRUCK = re.compile(r"~~[^~\n]+~~[ \t.]*+(?:\([^()\n]*\)|[-–—✓✔✅][^\n]*)?[ \t.]*+$", re.MULTILINE)
 _BEFORE_TEXT = r"(?=[^\W\d]|[ \t\u00a0*_`\"'“„«(\[])"
 
 # The start of a line that matters. Possessive quantifiers, so that each line is read only once.
 LINE = re.compile(
     rf"""
     ^(?P<indent>[ \t\u00a0\u3000]*+)
-    (?: (?P<heading> \#{{1,6}} (?=[ \t]) )
+    (?: (?P<heading> \#{{1,6}} (?=[ \t])
+          | ={{1,6}} (?=[ \t]+[^\W\d_]) | ={{2,6}} (?=[^\s=][^=\n]*+=) )
       | (?P<underline> (?: ={{3,}}+ | -{{3,}}+ ) (?=[ \t]*+$) )
       | (?P<bold> (?: \*\*[^*\n]{{1,100}}\*\* | __[^_\n]{{1,100}}__ ) [ ]?[:：]? (?=[ \t]*+$) )
       | (?: (?P<number>
             (?: \*\*|__)?+
             (?: [(（]?\d{{1,9}} (?: [.)] {_BEFORE_TEXT} | [．）、] )
-              | [(（\[]?\d{{1,3}}[)）\]] (?=[ \t])
+              | [(（\[]?\d{{1,3}}[)）\]] (?={_GAP})
               | \d{{1,3}}\ufe0f?\u20e3
               | \d{{1,3}}[.]?[ºª°](?=[ \t])
-              | \#\d{{1,4}}[.:)]?(?=[ \t])
+              | \#(?:\d{{1,4}}[.:)]?|[.)])(?={_GAP})
+              | \.{{1,5}}(?=[ \t]+[^\W\d_])
               | (?:{_STEP_WORDS}) [ \u00a0]? (?: [\d{_CJK_NUMBER}]{{1,4}} | (?:{_ARABIC_ORDINALS}) )
                 [ \u00a0]? (?: [.:)：）、-] | – | — )
               | 第[\d{_CJK_NUMBER}]{{1,4}}(?:步|点|點|条|條|个|項|项|に)?[、，,:：.。\s]
@@ -40,15 +48,18 @@ LINE = re.compile(
               | [{_CIRCLED}][.、)]?
             )
             (?: \*\*|__)?+ )
-        | (?P<decimal> \d{{1,4}} (?:\.\d{{1,4}}){{1,6}} [.)]? (?=[ \t]) )
-        | (?P<weak> \d{{1,3}} (?: [ ]?[:：] (?=[ \t]) | [ ][-–—] (?=[ \t]) ) )
+        | (?P<decimal> \d{{1,4}} (?:\.\d{{1,4}}){{1,6}} [.)]? (?={_GAP}) )
+        | (?P<weak> \d{{1,3}} (?: [ ]?[:：] (?={_GAP}) | [ ][-–—] (?={_GAP}) ) )
         | (?P<letter> [(（]?
-            (?: [a-zа-яα-ωأ-يא-תक-ह] | [ivxl]{{2,5}} ) [.)）] (?=[ \t]) )
-        | (?P<bullet> (?: [-*+‐–—] (?=[ \t]) | [•‣◦·▪▫▸▹►▻●○■◆◇➤➢→⁃∙・]
+            (?: [a-zа-яα-ωأ-يא-תक-ह] | [ivxl]{{2,5}} ) [.)）] (?={_GAP}) )
+        | (?P<bullet> (?: (?: [-+‐–—] | \*{{1,5}} ) (?={_GAP}) | [•‣◦·▪▫▸▹►▻●○■◆◇➤➢→⁃∙・]
+            | [🔹🔸🔵🟢🟡🟠🔴🟣⚪⚫🔘👉➡▶📌] \ufe0f? (?={_GAP})
             | (?= (?: {_DONE_BOX} | {_OPEN_BOX} ) [ \t] ) )
           )
+        | (?P<emoji> [\u2600-\u27bf\U0001f300-\U0001faff] [\ufe0f\u200d]*+ {_GAP}
+            (?![^\n:]{{1,30}}+:) )
         )
-        (?: [ \t]*+ (?P<box> {_DONE_BOX} | {_OPEN_BOX} ) (?=\s) )?+
+        (?: [ \t]*+ (?P<box> {_DONE_BOX} | {_OPEN_BOX} | {_DONE_WORD} | {_OPEN_WORD} ) (?=\s) )?+
       [ \t\u00a0\u3000]*+ (?=\S)
     )
     """,
@@ -56,6 +67,8 @@ LINE = re.compile(
 )
 # The first two letters or numerals of a list; other letters before a full stop are initials.
 _SEQUENCES = frozenset({"ab", "аб", "αβ", "אב", "أب", "कख"})
+# Markers of AsciiDoc, Org mode and wikis, which repeat a mark for each level.
+_REPEATED = frozenset(mark * count for mark in "*." for count in range(1, 6))
 _LETTERS_ONLY = re.compile(r"[\W\d_]+")
 
 
@@ -70,6 +83,13 @@ def are_letters(first: str, second: str) -> bool:
     """Whether two markers are the first letters or Roman numerals of a list."""
     one, two = (_LETTERS_ONLY.sub("", marker).lower() for marker in (first, second))
     return one + two in _SEQUENCES or (one, two) == ("i", "ii")
+
+
+def level_of(kind: str, marker: str) -> int:
+    """How many levels below the first one a marker says by itself: "1.2.1" two, "**" one."""
+    if kind == "decimal":
+        return marker.count(".", 0, -1)
+    return len(marker) - 1 if marker in _REPEATED else 0
 
 
 def number_of(marker: str) -> int:

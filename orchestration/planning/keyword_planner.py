@@ -7,12 +7,14 @@ from django.conf import settings
 
 from orchestration.planning.base import Part, estimate_of, short_name
 from orchestration.planning.dependency_graph import check_plan
+from orchestration.planning.html_text import without_html
 from orchestration.planning.imperatives import orders
 from orchestration.planning.inline_lists import inline_parts
 from orchestration.planning.list_parts import list_parts
 from orchestration.planning.mail_text import body_of_mail
 from orchestration.planning.opaque_text import (
     filled,
+    is_about_a_text,
     masked,
     masked_words,
     normal,
@@ -21,6 +23,7 @@ from orchestration.planning.opaque_text import (
 )
 from orchestration.planning.prose import beginnings, run_on
 from orchestration.planning.sequence import sequence_parts
+from orchestration.planning.unmarked_lines import line_parts
 from orchestration.refusals import WrongPlan
 
 # Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
@@ -92,7 +95,7 @@ def _too_long(most: int, parallel: bool) -> WrongPlan:
 
 def _read(description: str, most: int) -> _Reading:
     text = normal(description)
-    body = unquoted(body_of_mail(without_comments(text))).strip("\n")
+    body = unquoted(body_of_mail(without_html(without_comments(text)))).strip("\n")
     if not body.strip():
         return _whole(text, NOT_DIVIDED)
     copy, unclosed = masked(body)
@@ -110,8 +113,11 @@ def _read(description: str, most: int) -> _Reading:
 
 def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
     copy = masked_words(copy[:_READ_MAX]) + copy[_READ_MAX:]
-    if found := inline_parts(text, copy[:_READ_MAX], most=most):
+    found = line_parts(text, copy) or inline_parts(text, copy[:_READ_MAX], most=most)
+    if found:
         return found
+    if is_about_a_text(text):
+        return [(text.strip(), text.strip())]
     most = min(most, PROSE_PARTS_MAX)
     by_keyword = _prose(text, copy, most=most)
     if len(by_keyword) < 2:

@@ -29,6 +29,24 @@ _QUOTED_WORDS = re.compile(
     """,
     re.VERBOSE,
 )
+# Orders that are about the text below them. It says what to work on and not what to do.
+_MATERIAL = re.compile(
+    r"(?:(?:please|kindly|bitte|por favor|(?:could|can) you) )?(?:"
+    r"(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|shorten|explain|classify|"
+    r"categori[sz]e|analy[sz]e|interpret|correct|edit|transcribe|reply|respond|"
+    r"fasse?|übersetzen?|übersetze|erkläre?|korrigiere?|kürze?|formuliere?|analysiere?|beantworte?|"
+    r"resume|resumir|traduce|traducir|corrige|explica|clasifica|analiza|résume[zr]?|tradui(?:s|re|sez)|"
+    r"explique[zr]?|analyse[zr]?|traduza|resuma|riassumi|traduci)(?= )"
+    r"|请?(?:总结|翻译|翻譯|概括|解释|改写|润色|校对|分析))"
+    r"(?!.{0,200}(?:as follows|these steps|wie folgt))[^\n]{1,300}[:：][ \t]*+\n",
+    re.IGNORECASE,
+)
+# A line of YAML: a key in lower case, or an item.
+_DATA = re.compile(
+    r"(?<=\n\n)(?:[ ]{0,8}+[a-z_][\w.-]*+:(?:[ ][^\n]*+)?\n(?=[ ]++[a-z_][\w.-]*+:[ \n]))"
+    r"(?:[ ]*+(?:(?:-[ ]++)?[a-zA-Z_\"'][\w.\"'/-]*+:(?:[ ][^\n]*+)?"
+    r"|-[ ][^\n]*+|\#[^\n]*+)(?:\n|\Z))++"
+)
 _OPENING_MARKS = "\"“„«‘'`「『"
 _SHORT = 300
 
@@ -131,6 +149,8 @@ def masked(text: str) -> tuple[str, bool]:
     """
     code, unclosed = code_spans(text)
     copy = filled(text, code)
+    if ":\n " in copy:
+        copy = filled(copy, [match.span() for match in _DATA.finditer(copy)])
     if ">" in copy:
         copy = filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
     return copy, unclosed
@@ -156,6 +176,11 @@ def masked_words(copy: str) -> str:
     return filled(copy, [(begin + 1, end - 1) for begin, end in spans])
 
 
+def is_about_a_text(text: str) -> bool:
+    """Whether the first line is an order such as “Translate this:” about the text below it."""
+    return bool(_MATERIAL.match(text.lstrip()))
+
+
 def filled(text: str, spans: Sequence[Span]) -> str:
     """A copy of the same length in which these spans, in their order, are filled with `x`."""
     pieces: list[str] = []
@@ -178,6 +203,8 @@ def unquoted(text: str) -> str:
         return text
     before = text[: quotes[0].start()].strip()
     if before and (len(before) > _SHORT or not before.endswith((":", "："))):
+        return text
+    if is_about_a_text(text):
         return text
     between = zip(quotes, quotes[1:], strict=False)
     if any(text[one.end() : two.start()].strip() for one, two in between):

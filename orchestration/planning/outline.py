@@ -17,7 +17,7 @@ from orchestration.refusals import WrongPlan
 
 _BOLD_LEVEL, _LABEL_LEVEL = 7, 8
 _NESTED_FROM = 2
-_KINDS = ("number", "decimal", "weak", "letter", "bullet")
+_KINDS = ("number", "decimal", "weak", "letter", "bullet", "emoji")
 # As many as a plan can have at most in any installation.
 ITEMS_MAX = 100_000
 
@@ -87,18 +87,20 @@ class _Reader:
         kind = match.lastgroup or ""
         if kind == "box":
             kind = next(kind for kind in _KINDS if match[kind] is not None)
+        if self._is_code(match, kind):
+            return
         if kind == "heading":
             self._heading(match.start(), match.end(), len(match["heading"]))
         elif kind == "underline":
             self._underlined(match)
         elif kind == "bold":
             self._bold(match)
-        elif not self._is_code(match, kind):
+        else:
             self._item(match, kind)
 
     def _heading(self, start: int, begin: int, level: int) -> None:
         end = _line_end(self.text, begin)
-        self._open(start, end, self.text[begin:end].strip(" \t#"), level)
+        self._open(start, end, self.text[begin:end].strip(" \t#="), level)
 
     def _underlined(self, match: re.Match[str]) -> None:
         start, line = _line_before(self.text, match.start())
@@ -188,8 +190,7 @@ def _nest(items: list[Item]) -> None:
     """Count for each item in how many others it is, by indentation and parts of its number."""
     stack: list[int] = []
     for item in items:
-        deeper = item.marker.count(".", 0, -1) if item.kind == "decimal" else 0
-        indent = item.indent + _NESTED_FROM * deeper
+        indent = item.indent + _NESTED_FROM * item_markers.level_of(item.kind, item.marker)
         while stack and indent < stack[-1] + _NESTED_FROM:
             stack.pop()
         item.depth = len(stack)

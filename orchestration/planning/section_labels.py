@@ -15,12 +15,20 @@ tareas|por hacer|pendientes?|próximos pasos|pasos|acciones|plan|plan de trabajo
 tâches|à faire|actions|prochaines étapes|étapes|plan|plan d.action|reste à faire|任务|任務|
 任务列表|待办|待办事项|待辦事項|步骤|步驟|下一步|行动项|工作内容|计划|タスク|作業|作業内容|
 やること|手順|次のステップ|アクションアイテム|todoリスト|宿題|今後の対応|कार्य|काम|
-करने योग्य कार्य|अगले कदम|कदम|चरण|المهام|مهام|الخطوات|خطوات|الخطوات التالية|المطلوب
+करने योग्य कार्य|अगले कदम|कदम|चरण|المهام|مهام|المهام المطلوبة|الخطوات|خطوات|
+الخطوات التالية|المطلوب|tarefas|a fazer|próximos passos|passos|compiti|attività|da fare|
+prossimi passi|passaggi|taken|
+actiepunten|te doen|volgende stappen|stappen|zadania|do zrobienia|następne kroki|kroki|
+задачи|список задач|сделать|что сделать|следующие шаги|шаги|план|завдання|зробити|що зробити|
+наступні кроки|кроки|görevler|yapılacaklar|sonraki adımlar|adımlar|משימות|לביצוע|צעדים הבאים|
+할 일|할일|작업|다음 단계|단계|công việc|việc cần làm|các bước|bước tiếp theo|tugas|langkah|
+langkah selanjutnya|daftar tugas|uppgifter|att göra|nästa steg|opgaver|oppgaver|úkoly|
+কাজ|করণীয়|পরবর্তী ধাপ|ধাপ
 """
 _CONTEXT = """
 context|background|notes?|remarks?|summary|overview|description|motivation|introduction|goals?|
 non[- ]?goals|objectives?|purpose|why|problem|problem statement|about|scope|out of scope|
-in scope|assumptions?|constraints?|requirements?|rules|guidelines|style|style guide|tone|
+assumptions?|constraints?|requirements?|rules|guidelines|style|style guide|tone|
 criteria|acceptance criteria|definition of done|success criteria|environment|versions?|
 system info|steps to reproduce|how to reproduce|to reproduce|reproduction|repro steps|
 reproduction steps|expected|expected behaviou?r|actual|actual behaviou?r|current behaviou?r|
@@ -29,7 +37,15 @@ additional context|additional information|references?|links?|resources|see also|
 related issues|attendees|participants|present|absent|apologies|agenda|discussion|discussed|
 decisions?|decided|minutes|done|completed|finished|closed|already done|what we have|
 what is done|faq|risks?|open questions|dependencies|prerequisites|glossary|examples?|
-before submitting|before you submit|pre-?flight checklist|checks before submitting|preflight|
+facts?|known facts|what we know|given|current state|current situation|situation|status quo|
+findings|observations|measurements|figures|statistics|
+is your feature request related to a problem.{0,60}|
+describe (?:the )?(?:bug|problem|issue|alternatives.{0,40})|alternatives|
+alternatives you.ve considered|types? of changes?|kind of change|change type|severity|priority|
+affected (?:versions?|components?)|
+what happened|what did you expect.{0,30}|how (?:has|was) this (?:been )?tested|how to test|
+drawbacks|trade-?offs|unresolved questions|prior art|rationale|before submitting|
+before you submit|pre-?flight checklist|checks before submitting|preflight|
 code of conduct|contact|people|team|roles|budget|timeline|deadlines?|data|input|inputs|files|
 format|audience|please note|keep in mind|please keep in mind|remember|important|hints?|tips|
 alternatives considered|impact|tools|keywords|changelog|change log|unreleased|kontext|
@@ -49,7 +65,13 @@ références|liens|exemples?|hors périmètre|étapes pour reproduire|prérequis
 参加者|出席者|議題|決定事項|完了|完了済み|参考|リンク|例|再現手順|संदर्भ|पृष्ठभूमि|नोट|टिप्पणी|
 विवरण|उद्देश्य|लक्ष्य|आवश्यकताएँ|उपस्थित|निर्णय|पूर्ण|पूरा हुआ|ध्यान दें|السياق|خلفية|الخلفية|
 ملاحظات|ملاحظة|الوصف|الهدف|الأهداف|المتطلبات|البيئة|الحضور|القرارات|تم|المنجز|مكتمل|المراجع|
-روابط
+روابط|contesto|premessa|sfondo|note|fatto|completato|partecipanti|decisioni|contexto|concluído|
+feito|achtergrond|opmerkingen|aanwezig|besluiten|gedaan|afgerond|tło|kontekst|uwagi|obecni|
+decyzje|zrobione|gotowe|контекст|фон|предыстория|примечания?|заметки|участники|решения|сделано|
+готово|выполнено|передумова|примітки|учасники|рішення|зроблено|bağlam|arka plan|notlar|
+katılımcılar|kararlar|tamamlanan(?:lar)?|bitti|רקע|הערות|משתתפים|החלטות|בוצע|הושלם|배경|참고|비고|
+참석자|결정 사항|완료|bối cảnh|ghi chú|thành phần|quyết định|đã xong|hoàn thành|latar belakang|
+catatan|peserta|keputusan|selesai|bakgrund|deltagare|beslut|klart|প্রেক্ষাপট|পটভূমি|নোট|সম্পন্ন
 """
 _STEP = re.compile(
     r"(?:\W*(?:step|phase|part|task|stage|milestone|schritt|aufgabe|teil|etappe|paso|fase|tarea|"
@@ -57,8 +79,8 @@ _STEP = re.compile(
     r"|\d{1,3}[.):：]|第.{1,3}[步阶部章]|[一二三四五六七八九十]+、)",
     re.IGNORECASE,
 )
-# Vowel signs of Hindi and Arabic are no word characters for `re`.
-_SIGNS = "\u0900-\u097f\u064b-\u0652"
+# Vowel signs of Hindi, Bengali and Arabic are no word characters for `re`.
+_SIGNS = "\u0900-\u09ff\u064b-\u0652"
 _DECORATION = re.compile(rf"^(?:(?![{_SIGNS}])[\W\d_])++|(?:(?![{_SIGNS}])[\W_])++$")
 _BRACKETED = re.compile(r"\s*+[(（\[][^)）\]]*+[)）\]]\s*+$")
 _VERSION = re.compile(r"\W*v?\d+\.\d+(?:\.\d+)?\b|\W*\d{4}-\d\d-\d\d\b", re.IGNORECASE)

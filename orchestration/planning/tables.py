@@ -1,5 +1,6 @@
 """Tables of tasks: each row below a head with a column such as “Task” is an item."""
 
+import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +11,32 @@ _TABLE = re.compile(
     r"(?P<rows>(?:\n[^\n|]*+\|[^\n]*+)++)",
     re.MULTILINE,
 )
+# A head after an empty line or a colon, and lines with the same mark between their cells.
+_SHEET = re.compile(
+    r"\n(?<=\n\n|:\n)(?P<head>[^\n\t;,|]{0,80}(?P<mark>[\t;,])[^\n|]{1,200})\n"
+    r"(?P<rows>[^\n]*?(?P=mark)[^\n]*+(?:\n[^\n]*?(?P=mark)[^\n]*+)*+)"
+)
 _TASK_COLUMN = re.compile(
     r"(?:sub-?)?tasks?|to-?do|steps?|actions?|action items?|work|what|what to do|"
     r"deliverable|activity|aufgaben?|schritte?|maßnahmen?|tätigkeit|was|tareas?|pasos?|acción|acciones|actividad|"
     r"tâches?|étapes?|actions?|任务|任務|步骤|步驟|工作|工作内容|事项|タスク|作業|作業内容|手順|やること|"
     r"कार्य|काम|चरण|المهمة|مهمة|الخطوة|العمل",
+    re.IGNORECASE,
+)
+# Names of columns of tasks only beside a column that says who, when or how much.
+_TITLE_COLUMN = re.compile(
+    r"(?:user )?(?:story|stories)|tickets?|issues?|items?|titles?|names?|features?|subjects?|"
+    r"topics?|"
+    r"description|requirements?|bugs?|epics?|titel|thema|themen|beschreibung|título|descripción|titre|sujet|标题|内容|件名|内容",
+    re.IGNORECASE,
+)
+_PLANNING_COLUMN = re.compile(
+    r"owners?|who|assignees?|assigned(?: to)?|responsible|dri|due|due date|by when|deadline|"
+    r"when|priority|"
+    r"prio|(?:story )?points|estimate|effort|sprint|wer|verantwortlich|zuständig|bis|bis wann|"
+    r"fällig|frist|priorität|aufwand|responsable|quién|fecha límite|plazo|prioridad|qui|"
+    r"échéance|priorité|"
+    r"负责人|截止日期|优先级|担当|担当者|期限|優先度|जिम्मेदार|المسؤول|الموعد",
     re.IGNORECASE,
 )
 _STATUS_COLUMN = re.compile(
@@ -48,11 +70,47 @@ class Row:
 
 def rows(text: str) -> Iterator[Row]:
     """The rows of the tables in `text` that have a column of tasks, in their order."""
-    if "|" not in text or "-" not in text:
+    found = _rows_of_markdown(text) if "|" in text and "-" in text else iter(())
+    first = next(found, None)
+    if first is None:
+        yield from _rows_of_sheet(text)
         return
+    yield first
+    yield from found
+
+
+def _rows_of_sheet(text: str) -> Iterator[Row]:
+    """The rows that were copied from a sheet, or are those of a CSV file."""
+    for table in _SHEET.finditer(f"\n\n{text}"):
+        mark, begin = table["mark"], table.start("head") - 2
+        head = [cell.strip() for cell in table["head"].split(mark)]
+        column = _task_column(head)
+        if column is None:
+            continue
+        lines = table["rows"].split("\n")
+        cells = [_sheet_cells(line, mark) for line in lines]
+        if any(len(row) != len(head) for row in cells):
+            continue
+        status = _column(head, _STATUS_COLUMN)
+        at = table.start("rows") - 2
+        for line, row in zip(lines, cells, strict=True):
+            if row[column]:
+                description = _description(head, row, column)
+                done = _is_done(row, status)
+                yield Row(at, at + len(line), begin, row[column], description, done)
+            at += len(line) + 1
+
+
+def _sheet_cells(line: str, mark: str) -> list[str]:
+    if '"' not in line:
+        return [cell.strip() for cell in line.split(mark)]
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=mark))]
+
+
+def _rows_of_markdown(text: str) -> Iterator[Row]:
     for table in _TABLE.finditer(text):
         head = _cells(table["head"])
-        column = _column(head, _TASK_COLUMN)
+        column = _task_column(head)
         if column is None:
             continue
         status = _column(head, _STATUS_COLUMN)
@@ -75,6 +133,13 @@ def _cells(line: str) -> list[str]:
     cells = [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line.strip())]
     begin = 1 if not cells[0] else 0
     return cells[begin:-1] if len(cells) > 1 and not cells[-1] else cells[begin:]
+
+
+def _task_column(head: list[str]) -> int | None:
+    column = _column(head, _TASK_COLUMN)
+    if column is None and _column(head, _PLANNING_COLUMN) is not None:
+        column = _column(head, _TITLE_COLUMN)
+    return column
 
 
 def _column(head: list[str], wanted: re.Pattern[str]) -> int | None:
