@@ -9,7 +9,7 @@ LITELLM := var/litellm
 SCANNERS := var/scanners
 RUN := $(VENV)/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help up test test-slow clients contracts litellm openclaw test-openclaw lint audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-savings bench-scanner bench-seal requirements venv venv-dev
+.PHONY: help up test test-slow clients contracts litellm openclaw test-openclaw lint lint-style lint-tables lint-types audit screenshots format bench bench-budget bench-gateway bench-hostile bench-live bench-pages bench-prediction bench-savings bench-scanner bench-seal requirements venv venv-dev
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -70,12 +70,18 @@ test-openclaw: venv-dev openclaw ## Run tasks through a real gateway of OpenClaw
 	@BUTLER_OPENCLAW_TESTS=required BUTLER_VAR_DIR=$${BUTLER_VAR_DIR:-$(CURDIR)/var/test} \
 	  $(VENV)/bin/pytest tests/openclaw
 
-lint: venv-dev ## Check style, secrets, types, migrations and the production settings
+lint: lint-style lint-types lint-tables ## Check style, secrets, types, migrations and the production settings
+
+lint-style: venv-dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(RUN) -m security.scanner scan --tracked
 	@$(VENV)/bin/bandit --quiet --recursive . --configfile pyproject.toml
+
+lint-types: venv-dev
 	@$(VENV)/bin/mypy .
+
+lint-tables: venv-dev
 	@$(RUN) manage.py makemigrations --check --dry-run
 	@BUTLER_PRODUCTION=yes BUTLER_PUBLIC_URL=https://butler.example.com \
 	BUTLER_SECRET_KEY=$$($(RUN) -c 'import secrets; print(secrets.token_urlsafe(50))') \

@@ -15,7 +15,7 @@ from security.deciders import may_see_approvals
 
 class Entry(NamedTuple):
     """A line of the rail: its icon, its page (`common.links`) and the permission to see it, or, in
-    place of that, who else may."""
+    place of that, who else may; `also`: pages that belong to it, at addresses of their own."""
 
     title: str
     icon: str
@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     permission: str = ""
     waiting: Callable[[Any], int] | None = None
     opens: Callable[[Any], bool] | None = None
+    also: tuple[str, ...] = ()
 
     def is_for(self, user: Any) -> bool:
         """Whether the user may open the page."""
@@ -45,15 +46,15 @@ def _alerts(user: Any) -> int:
 
 MAIN = (
     Entry("Overview", "layout-dashboard", "overview"),
-    Entry("Spend", "chart-column", "spend", "keys.view_charge"),
-    Entry("Budgets", "wallet", "budgets", "keys.view_window"),
-    Entry("Keys", "key-round", "keys", "keys.view_apikey"),
+    Entry("Spend", "chart-column", "spend", "keys.view_charge", also=("charges",)),
+    Entry("Budgets", "wallet", "budgets", "keys.view_window", also=("ask_budget",)),
+    Entry("Keys", "key-round", "keys", "keys.view_apikey", also=("import_keys", "key_tests")),
     Entry("Agents", "bot", "agents", "keys.view_agent"),
     Entry("Tasks", "list-checks", "tasks", "orchestration.view_task"),
     Entry("Approvals", "badge-check", "approvals", waiting=_approvals, opens=_has_inbox),
     Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
     Entry("Treasury", "landmark", "treasury", "treasury.view_account"),
-    Entry("Reports", "file-text", "reports"),
+    Entry("Reports", "file-text", "reports", also=("savings",)),
 )
 SMALL = (
     Entry("Security", "shield", "findings", "gate.view_finding"),
@@ -81,7 +82,8 @@ def lines(request: HttpRequest, entries: tuple[Entry, ...]) -> list[Line]:
 
 def _line(request: HttpRequest, entry: Entry) -> Line:
     url = links.url(entry.kind)
+    pages = (url, *map(links.url, entry.also))
     is_overview = entry.kind == "overview"
-    is_current = request.path == url if is_overview else request.path.startswith(url)
+    is_current = request.path == url if is_overview else request.path.startswith(pages)
     waiting = entry.waiting(request.user) if entry.waiting else 0
     return Line(entry.title, entry.icon, url, is_current, waiting)

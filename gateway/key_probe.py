@@ -13,6 +13,7 @@ from gateway.answer_body import CONNECTION_ERRORS
 from gateway.dialects import MESSAGES
 from gateway.key_probe_words import (
     LISTED_TO_EVERYBODY,
+    SANDBOX,
     Answer,
     check,
     join,
@@ -21,7 +22,7 @@ from gateway.key_probe_words import (
 )
 from gateway.provider_errors import About, read_answer
 from keys.supply.known_providers import without_account
-from keys.supply.queries.upstreams import Upstream, upstream_of
+from keys.supply.queries.upstreams import Upstream, root_of, upstream_of
 from security.vault import CannotUnseal
 
 _SECONDS_MAX = 15
@@ -95,7 +96,9 @@ async def _ask(pool: aiohttp.ClientSession, key: Upstream) -> Probe:
     headers = upstream.credential_headers(key)
     try:
         answer = await _get(pool, key, headers)
-        if 200 <= answer.status < 300 and not _is_sandbox(key):
+        if 200 <= answer.status < 300:
+            if _is_sandbox(key):
+                return Probe(Verdict.ACCEPTED, SANDBOX)
             without_key = await _get(pool, key, {})
             if 200 <= without_key.status < 300:
                 return Probe(Verdict.UNKNOWN, join(LISTED_TO_EVERYBODY, model_note(answer, key)))
@@ -112,7 +115,7 @@ async def _get(pool: aiohttp.ClientSession, key: Upstream, credential: dict[str,
     if key.wire_formats == ("anthropic",):
         headers |= dict(MESSAGES.default_headers)
     async with pool.get(
-        f"{key.base_url}{_ROUTES.get(without_account(key.provider), '/models')}",
+        f"{key.base_url}{_route(key)}",
         headers=headers,
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(total=_SECONDS_MAX),
@@ -121,9 +124,14 @@ async def _get(pool: aiohttp.ClientSession, key: Upstream, credential: dict[str,
         return Answer(response.status, response.headers, upstream.scrub(body, key))
 
 
+def _route(key: Upstream) -> str:
+    if _is_sandbox(key):
+        return "/models"
+    return _ROUTES.get(without_account(key.provider), "/models")
+
+
 def _is_sandbox(key: Upstream) -> bool:
-    """It accepts every key, also none."""
-    return bool(settings.SANDBOX_URL) and settings.SANDBOX_URL.startswith(key.base_url)
+    return bool(settings.SANDBOX_URL) and key.base_url == root_of(settings.SANDBOX_URL)
 
 
 def _judge(answer: Answer, key: Upstream) -> Probe:

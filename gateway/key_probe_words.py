@@ -12,6 +12,7 @@ from common.addresses import NotAllowed
 from keys.supply.queries.upstreams import Upstream
 
 LISTED_TO_EVERYBODY = "It lists its models to everybody, with or without a key."
+SANDBOX = "It is the sandbox, which accepts every key and answers as every model."
 _ALIKE_MIN = 0.8
 
 

@@ -40,9 +40,16 @@ def test_the_rail_has_what_a_person_may_open(client):
 
 
 def test_the_page_that_is_open_is_marked(client):
-    shown = html(client, get_user_model().objects.create_superuser("root"), "/access")
-    current = [title for _, mark, title in LINE.findall(shown) if mark]
-    assert current == ["Who may what"]
+    root = get_user_model().objects.create_superuser("root")
+    open_at = {"/access": "Who may what", "/charges": "Spend", "/savings": "Reports"}
+    open_at |= {
+        "/import-keys": "Keys",
+        "/test-keys": "Keys",
+        "/budget-requests/new?session=x": "Budgets",
+    }
+    for path, line in open_at.items():
+        lines = LINE.findall(html(client, root, path))
+        assert [title for _, mark, title in lines if mark] == [line], path
 
 
 def test_every_entry_leads_to_a_page_and_a_permission_that_exist(db):

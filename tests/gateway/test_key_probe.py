@@ -99,6 +99,17 @@ def asked(base_url, **changes):
     return probe.verdict, probe.text
 
 
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
+@pytest.mark.parametrize("provider", ["openai", "openrouter"])
+def test_the_sandbox_is_called_by_its_name(settings, sandbox, provider, path):
+    settings.SANDBOX_URL = f"{sandbox.url}{path}"
+    assert asked(f"{sandbox.url}/v1", provider=provider, model="o9") == (
+        Verdict.ACCEPTED,
+        "The provider accepts the key. It is the sandbox, which accepts every key and answers as "
+        "every model.",
+    )
+
+
 def test_each_way_to_fail_is_said_with_the_host(settings, monkeypatch):
     monkeypatch.setattr(key_probe, "_SECONDS_MAX", 0.3)
     with serving(_Provider) as port:

@@ -151,7 +151,7 @@ def upstream_of(slug: str) -> Upstream:
         api_key.version,
         api_key.provider_id,
         api_key.model,
-        _root(base_url),
+        root_of(base_url),
         tuple(w for w in ("openai", "anthropic") if api_key.speaks(w)),
         secret,
         served_models(slug),
@@ -187,7 +187,7 @@ def _served(row: ServedModel) -> Served:
     )
 
 
-def _root(base_url: str) -> str:
+def root_of(base_url: str) -> str:
     """The URL below which the routes are; for a bare host, as Anthropic documents it, its `/v1`."""
     root = base_url.rstrip("/")
     return f"{root}/v1" if root and not urlsplit(root).path else root
