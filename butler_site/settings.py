@@ -22,6 +22,9 @@ PROCESS = " ".join(["butler", *sys.argv[1:2]]) if sys.argv[0].endswith("manage.p
 
 env.read_file(BASE_DIR / ".env")
 VAR_DIR = Path(env.text("BUTLER_VAR_DIR", str(BASE_DIR / "var"))).resolve()
+if PROCESS != "butler up":
+    # The addresses of an `up` that runs: links of commands beside it lead there.
+    env.read_file(VAR_DIR / "up.env")
 PRODUCTION = env.flag("BUTLER_PRODUCTION", False)
 BIND = env.text("BUTLER_BIND", "127.0.0.1")
 PORT = env.integer("PORT", 8000, least=1, most=65_535)

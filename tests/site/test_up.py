@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -85,6 +86,10 @@ def _ready_within(port, *, seconds):
     return False
 
 
+_ADDRESSES = """
+from django.conf import settings
+print(settings.PUBLIC_URL, settings.SANDBOX_URL, settings.SIMULATOR_URL)
+"""
 _FIRST_TASKS = """
 from orchestration.models import Task
 [task] = Task.objects.all()
@@ -150,8 +155,13 @@ def test_a_first_task_runs_once_through_the_sandbox(up, migrated, port, tmp_path
     assert "First task runs now in the sandbox" in _read_until(process, "Ctrl-C stops it.")
     assert _soon(lambda: _manage(tmp_path, _FIRST_TASKS) == "completed 3 True", seconds=40)
     assert _soon(lambda: _noted(port)["task_workers"] == "alive", seconds=10)
+    # A command beside it knows where it is, until it stops.
+    public, sandbox, simulator = _manage(tmp_path, _ADDRESSES).split()
+    assert public == f"http://127.0.0.1:{port}"
+    assert urlsplit(sandbox).port != urlsplit(simulator).port
     process.send_signal(signal.SIGINT)
     assert process.wait(40) == 0
+    assert _manage(tmp_path, _ADDRESSES) == "http://127.0.0.1:8000"
 
     again = up(PORT=port)
     assert "First task" not in _read_until(again, "Ctrl-C stops it.")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote
@@ -46,7 +48,8 @@ class Command(BaseCommand):
         programs, variables = _programs()
         self._environ = environ() | variables
         supervisor = Supervisor(programs, environ=self._environ, say=self._say)
-        supervisor.run(ready=_web_server_ready, announce=self._announce)
+        with _told(variables):
+            supervisor.run(ready=_web_server_ready, announce=self._announce)
         self._say("Butler has stopped.")
 
     def _say(self, text: str) -> None:
@@ -162,6 +165,18 @@ class Command(BaseCommand):
         finally:
             self._demo_task_marker.unlink()
         return "  First task runs now in the sandbox: see the dashboard\n"
+
+
+@contextmanager
+def _told(addresses: dict[str, str]) -> Iterator[None]:
+    """Tell commands that run beside this one where its programs are: the settings read the file."""
+    file = settings.VAR_DIR / "up.env"
+    addresses = {"PORT": str(settings.PORT), "BUTLER_PUBLIC_URL": settings.PUBLIC_URL} | addresses
+    file.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _sentences(sentences: list[str]) -> str:
