@@ -19,7 +19,7 @@ Refusal
 └── the others, each directly below Refusal
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TypedDict
@@ -131,11 +131,18 @@ class LimitReached(NoRoom):
 
 @dataclass(kw_only=True, eq=False)
 class NoKeyCapacity(NoRoom):
-    """No API key has room for the tokens; `windows` lack it, `alternatives` have some room."""
+    """No API key has room for the tokens; `windows` lack it, `alternatives` have some room. If none
+    that could serve it is active, `not_active` says what some of them are."""
 
     alternatives: list[Alternative]
+    not_active: list[str] = field(default_factory=list)
 
     def sentence(self) -> str:
+        if self.not_active:
+            return (
+                f"No API key that could serve the request is active: {', '.join(self.not_active)}. "
+                "Ask an operator to look at the keys."
+            )
         best = f" {self.alternatives[0]}." if self.alternatives else ""
         return f"No API key has room for {self.needed:,} tokens.{best}{self.remedy()}"
 

@@ -80,6 +80,7 @@ KINDS = {
     "misconfigured": Kind("the runner is not configured", retryable=False),
     "lost": Kind("its worker was lost, and its outcome is unknown", counts_as="recovery"),
     "no_capacity": Kind("no API key, limit or slot has room now", counts_as="wait"),
+    "no_place": Kind("a concurrency limit has no room now", counts_as="wait"),
     "quarantined": Kind("its workers died repeatedly", retryable=False),
     "waited_too_long": Kind("the sub-task waited too long to start", retryable=False),
     "task_timeout": Kind("the task exceeded its time limit", retryable=False),

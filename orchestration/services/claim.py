@@ -1,7 +1,6 @@
 """Start waiting sub-tasks on a worker, and assign attempts of lost workers to another one."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -13,8 +12,9 @@ from common import live_notices
 from common.statements import fetch_unprepared
 from keys.books.queries.freezes import frozen_payers
 from orchestration import sql
-from orchestration.models import Attempt, Concurrency, SubTask, Task
+from orchestration.models import Attempt, SubTask, Task
 from orchestration.services import room
+from orchestration.services.closed_scopes import ConcurrencyLimits, full_providers
 from orchestration.services.finish import fail_sub_tasks
 from orchestration.sql.claim import Candidate, PromisedTokens
 from orchestration.sql.rows import AttemptRow
@@ -40,9 +40,7 @@ def claim(*, worker: str, most: int, now: datetime) -> list[Attempt]:
         return []
     # Under the lock no other worker starts attempts, so what is counted now stays true.
     fetch_unprepared(sql.CLAIM_LOCK)
-    limits = _ConcurrencyLimits(
-        {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}
-    )
+    limits = ConcurrencyLimits()
     started: list[AttemptRow] = []
     for _ in range(_ROUNDS_MAX):
         found = _start_some(limits, worker=worker, most=most - len(started), now=now)
@@ -60,14 +58,14 @@ class _Round(NamedTuple):
     held_back: int
 
 
-def _start_some(limits: "_ConcurrencyLimits", *, worker: str, most: int, now: datetime) -> _Round:
+def _start_some(limits: ConcurrencyLimits, *, worker: str, most: int, now: datetime) -> _Round:
     closed = [*limits.full_scopes(), *frozen_payers()]
     sub_tasks, tasks = _lock_candidates(
         fetch_unprepared(sql.CANDIDATES, full=closed, now=now, most=most)
     )
     budgets = _task_budgets(tasks, sub_tasks)
     starts = [start for one in sub_tasks if (start := _start(one, tasks, budgets, limits, now=now))]
-    lacking = room.lacking(starts, now=now)
+    lacking = room.lacking(starts, full=full_providers(closed), now=now)
     for start in starts:
         if start.sub_task.pk in lacking:
             limits.release(start.scopes)
@@ -136,36 +134,6 @@ def _lock_candidates(found: list[Candidate]) -> tuple[list[SubTask], dict[int, T
     return [rows[pk] for pk in ids if rows[pk].status == SubTask.Status.WAITING], tasks
 
 
-class _ConcurrencyLimits:
-    """How many attempts run in each scope, and the concurrency limit of each."""
-
-    def __init__(self, running: dict[str, int]) -> None:
-        self._running = Counter(running)
-        self._most = dict(Concurrency.objects.values_list("scope", "attempts_max"))
-        self._most.setdefault("all", settings.ATTEMPTS_MAX)
-
-    def allow(self, scopes: list[str]) -> bool:
-        """Whether each of these scopes has room for one more attempt."""
-        return not any(map(self._is_full, scopes))
-
-    def full_scopes(self) -> list[str]:
-        """The scopes without room for one more attempt."""
-        return [scope for scope in {*self._most, *self._running} if self._is_full(scope)]
-
-    def _is_full(self, scope: str) -> bool:
-        usual = settings.AGENT_ATTEMPTS_MAX if scope.startswith("agent:") else None
-        most = self._most.get(scope, usual)
-        return most is not None and self._running[scope] >= most
-
-    def count(self, scopes: list[str]) -> None:
-        """Count one more running attempt in each of these scopes."""
-        self._running.update(scopes)
-
-    def release(self, scopes: list[str]) -> None:
-        """Count one less: an attempt that was counted does not start."""
-        self._running.subtract(scopes)
-
-
 def spent_tokens(sub_tasks: list[int]) -> dict[int, int]:
     """The tokens of all attempts, by sub-task: used ones, or lent ones until the use is final."""
     found = fetch_unprepared(sql.SPENT_TOKENS, sub_tasks=sub_tasks)
@@ -194,7 +162,7 @@ def _start(
     sub_task: SubTask,
     tasks: dict[int, Task],
     budgets: dict[int, TaskBudget],
-    limits: _ConcurrencyLimits,
+    limits: ConcurrencyLimits,
     *,
     now: datetime,
 ) -> room.Start | None:

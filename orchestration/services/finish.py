@@ -103,7 +103,7 @@ def fail_sub_tasks(
 
 def _with_what_it_waited_for(says: str) -> Case:
     """The error of a sub-task whose time is over, with the limit that it waited for."""
-    waited = Q(error_kind__in=("no_capacity", "rate_limited")) & ~Q(error="")
+    waited = Q(error_kind__in=("no_capacity", "no_place", "rate_limited")) & ~Q(error="")
     return Case(
         When(waited, then=Concat(Value(f"{says} It waited: "), F("error"))),
         default=Value(says),

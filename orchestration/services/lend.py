@@ -18,6 +18,7 @@ from orchestration.models import Attempt, Concurrency
 from orchestration.queries.results import results_needed_by
 from orchestration.refusals import RunnerNotFound
 from orchestration.runners.base import Failed, Work
+from orchestration.services.closed_scopes import ConcurrencyLimits, full_providers
 from orchestration.services.finalize import ORCHESTRATOR
 from orchestration.services.part_forecasts import kind_of as kind_of_work
 from orchestration.services.room import lower_tokens_max, reason_of, seconds_until_reset
@@ -51,7 +52,9 @@ def lend(attempt: Attempt, *, now: datetime) -> Work:
         _close_if_over(attempt, allocation, now=now)
         raise Failed("lost", "The attempt was taken over.")
     if not _has_place(attempt, allocation):
-        raise Failed("no_capacity", f"The concurrency limit of {attempt.provider} is reached.")
+        raise Failed(
+            "no_capacity", f"The concurrency limit of provider:{attempt.provider} is reached."
+        )
     return Work(
         session_id=attempt.session_id,
         label=f"butler-{attempt.task.name}",
@@ -98,6 +101,7 @@ def _allocation(attempt: Attempt, seconds: float, *, now: datetime) -> Allocatio
         ttl_seconds=min(ttl, settings.ALLOCATION_TTL_SECONDS_MAX),
         wire_format=terms.wire_format,
         refusal_status=terms.refusal_status,
+        without_providers=_full_providers(),
         label=f"{keys.TASK_LABEL}{task.pk}",
     )
     # Another worker may have allocated it, on terms that are no longer offered.
@@ -139,7 +143,15 @@ def _allocate(attempt: Attempt, request: keys.AllocationRequest, *, now: datetim
         if lower_tokens_max(attempt.sub_task, request, refusal, now=now):
             attempt.sub_task.save(update_fields=["tokens_max"])
             seconds = None
-        raise Failed(kind_of(refusal), reason_of(refusal), retry_after=seconds) from None
+        says = reason_of(refusal, request.without_providers)
+        raise Failed(kind_of(refusal), says, retry_after=seconds) from None
+
+
+def _full_providers() -> tuple[str, ...]:
+    """The providers whose concurrency limit is reached: another one may have room."""
+    if not Concurrency.objects.filter(scope__startswith="provider:").exists():
+        return ()
+    return full_providers(ConcurrencyLimits().full_scopes())
 
 
 def _start(attempt: Attempt, allocation: Allocation) -> bool:

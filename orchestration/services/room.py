@@ -62,12 +62,14 @@ class Lack:
     refusal: Refusal | None
 
 
-def lacking(starts: Sequence[Start], *, now: datetime) -> dict[int, Lack]:
+def lacking(
+    starts: Sequence[Start], *, full: tuple[str, ...] = (), now: datetime
+) -> dict[int, Lack]:
     """Those of `starts`, by sub-task id, for which no key and no limit has room now.
 
     Only agents are looked at of which something waits for a limit already, or that start several at
     once; of others, the attempt finds it out. Those that start together need room together, but
-    for the first.
+    for the first. `full`: providers whose concurrency limit is reached.
     """
     waiting = _agents_that_wait(starts)
     by_payer: dict[tuple[str, str], list[Start]] = defaultdict(list)
@@ -76,7 +78,7 @@ def lacking(starts: Sequence[Start], *, now: datetime) -> dict[int, Lack]:
     found: dict[int, Lack] = {}
     for (agent, _), of_payer in by_payer.items():
         if agent in waiting or len(of_payer) >= _TOGETHER_MIN:
-            found |= _lacking_of(agent, of_payer, is_waiting=agent in waiting, now=now)
+            found |= _lacking_of(agent, of_payer, is_waiting=agent in waiting, full=full, now=now)
     return found
 
 
@@ -88,15 +90,20 @@ def wait(lacks: Mapping[int, Lack], *, now: datetime) -> None:
         if refusal is not None:
             if not lower_tokens_max(one, lack.request, refusal, now=now):
                 one.not_before = now + timedelta(seconds=_pause(refusal, now))
-            one.error_kind, one.error = NO_CAPACITY, reason_of(refusal)
+            one.error_kind = NO_CAPACITY
+            one.error = reason_of(refusal, lack.request.without_providers)
     SubTask.objects.bulk_update(
         [lack.sub_task for lack in lacks.values()],
         ["not_before", "error_kind", "error", "tokens_max"],
     )
 
 
-def reason_of(refusal: Refusal) -> str:
-    """Why there is no room, with the limit that has none."""
+def reason_of(refusal: Refusal, full: Iterable[str] = ()) -> str:
+    """Why there is no room, with the limit that has none. `full`: providers whose concurrency limit
+    is reached."""
+    if isinstance(refusal, keys_refusals.NoKeyCapacity) and full:
+        names = ", ".join(f"provider:{each}" for each in full)
+        return f"The concurrency limit of {names} is reached, and no other API key has room."
     if isinstance(refusal, keys_refusals.NoKeyCapacity) and refusal.windows:
         return f"{refusal.detail} The first limit without room: {refusal.windows[0]}."
     return refusal.detail
@@ -147,12 +154,17 @@ def _agents_that_wait(starts: Iterable[Start]) -> set[str]:
 
 
 def _lacking_of(
-    agent: str, starts: list[Start], *, is_waiting: bool, now: datetime
+    agent: str,
+    starts: list[Start],
+    *,
+    is_waiting: bool,
+    full: tuple[str, ...],
+    now: datetime,
 ) -> dict[int, Lack]:
     """Those of one agent and cost centre that lack room, by sub-task id."""
     alike: dict[keys.AllocationRequest, list[Start]] = defaultdict(list)
     for start in starts:
-        if (request := _request(start)) is not None:
+        if (request := _request(start, full)) is not None:
             alike[request].append(start)
     wholes = {each: replace(each, tokens=_tokens(some)) for each, some in alike.items()}
     alone = {
@@ -203,7 +215,7 @@ def _no_capacity(refusal: Refusal | None) -> Refusal | None:
     return refusal if refusal is not None and kind_of(refusal) == NO_CAPACITY else None
 
 
-def _request(start: Start) -> keys.AllocationRequest | None:
+def _request(start: Start, full: tuple[str, ...]) -> keys.AllocationRequest | None:
     """What the attempt would ask for, but for the tokens; None if its runner is gone, which the
     attempt says."""
     sub_task, task = start.sub_task, start.task
@@ -217,4 +229,5 @@ def _request(start: Start) -> keys.AllocationRequest | None:
         model=sub_task.model or None,
         cost_centre=task.cost_centre_id,
         wire_format=terms.wire_format,
+        without_providers=full,
     )

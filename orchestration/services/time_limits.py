@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, Value
 
 from orchestration.models import SubTask, Task
+from orchestration.services.closed_scopes import note_waits
 from orchestration.services.finish import fail_sub_tasks, lock_tasks
 from orchestration.services.waits import tell_of_waits
 
@@ -21,6 +22,7 @@ def sweep(*, now: datetime) -> int:
 
     Returns the number of failed sub-tasks.
     """
+    note_waits(now=now)
     failed = _end_overdue_tasks(now) + _end_long_waits(now) + _end_old_gates(now)
     tell_of_waits(now=now)
     return failed

@@ -14,7 +14,7 @@ from orchestration import services
 from orchestration.models import Attempt, SubTask, Task
 from security.models import AuditEntry
 from tests.actors import ACTOR
-from tests.keys.builders import add_key, allocate, limit
+from tests.keys.builders import add_key, allocate, limit, refuse
 from tests.moments import NOON
 from tests.orchestration.work import (
     assert_tasks_balance,
@@ -128,6 +128,106 @@ def test_the_end_of_a_wait_names_the_limit_and_raises_an_alert(ada):
     assert (ended.facts["task"], ended.agent_id) == (task.pk, "ada")
     waits.refresh_from_db()
     assert waits.status == "resolved"
+
+
+def ended_by_waiting(*, says, timeout=120, **changes):
+    """The only sub-task of a task whose time is over: while it waited, and at its end, it said."""
+    task = submit_at_noon("gather", budget=5_000, timeout=timeout, **changes)
+    turns(40)
+    one = SubTask.objects.get(task=task)
+    assert (one.status, one.error_kind, one.error) == ("waiting", "no_capacity", says)
+    assert Alert.objects.get(kind="work_waits_for_limit").detail == says
+    turns(30, begin=NOON + timedelta(seconds=90))
+    task.refresh_from_db()
+    one.refresh_from_db()
+    assert (task.status, one.error_kind) == ("failed", "task_timeout")
+    assert one.error == f"The task exceeded its time limit. It waited: {says}"
+    assert one.error in task.status_reason
+    assert Alert.objects.filter(kind="task_ended_by_limit").count() == 1
+    assert Attempt.objects.count() <= 1
+
+
+def concurrency(scope, most=0):
+    services.set_concurrency(scope, attempts_max=most, reason="test", actor=ACTOR, now=NOON)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["centre:research", "centre:org", "runner:model", "provider:nvidia", "agent:ada", "all"],
+)
+def test_a_wait_for_a_concurrency_limit_is_told_by_its_name(ada, scope):
+    """O34 and O07: limits of concurrency, of everything that has them."""
+    concurrency(scope)
+    named = {"provider": "nvidia"} if scope == "provider:nvidia" else {}
+    says = f"The concurrency limit {scope} lets nothing start."
+    ended_by_waiting(says=says, **named)
+
+
+NOT_ACTIVE = "No API key that could serve the request is active: nvidia-1 is {}. Ask an operator"
+FROZEN = {
+    "centre:research": "centre:research is frozen: nothing starts until it is thawed.",
+    "centre:org": "centre:org is frozen: nothing starts until it is thawed.",
+    "agent:ada": "agent:ada is frozen: nothing starts until it is thawed.",
+    "all": "Everything is frozen: nothing starts until it is thawed.",
+    "key:nvidia-1": f"{NOT_ACTIVE.format('frozen')} to look at the keys.",
+    "provider:nvidia": f"{NOT_ACTIVE.format('frozen')} to look at the keys.",
+}
+
+
+@pytest.mark.parametrize("scope", FROZEN)
+def test_a_wait_for_a_freeze_is_told(ada, scope):
+    """O34."""
+    keys.freeze(scope=scope, mode="cut", reason="leak", actor=ACTOR, now=NOON)
+    ended_by_waiting(says=FROZEN[scope])
+
+
+def test_a_wait_for_broken_keys_names_them(ada):
+    """O34 and O29: nobody is told to ask for fewer tokens."""
+    add_key("nvidia-2")
+    for slug in ("nvidia-1", "nvidia-2"):
+        refuse(slug, "invalid")
+    says = NOT_ACTIVE.format("broken, nvidia-2 is broken")
+    ended_by_waiting(says=f"{says} to look at the keys.")
+
+
+def test_who_only_waits_for_its_turn_says_so_without_an_alert(ada):
+    """O07 and O34: a limit that has places is no fault, unless a task ends by it."""
+    concurrency("runner:model", 1)
+    first = submit_at_noon("long", budget=5_000, timeout=900)
+    (running,) = turns(1)
+    second = submit_at_noon("gather", budget=5_000, timeout=120)
+    turns(10)
+    one = SubTask.objects.get(task=second)
+    says = "The concurrency limit runner:model (1 at once) is reached."
+    assert (one.error_kind, one.error) == ("no_place", says)
+    turns(30, begin=NOON + timedelta(seconds=61))
+    assert not Alert.objects.filter(kind="work_waits_for_limit").exists()
+    concurrency("runner:model", 2)
+    concurrency("agent:ada", 1)
+    services.sweep(now=NOON + timedelta(seconds=125))
+    one.refresh_from_db()
+    assert (one.status, one.error_kind) == ("failed", "task_timeout")
+    assert "It waited: The concurrency limit agent:ada (1 at once) is reached." in one.error
+    finish_attempt(running, now=NOON + timedelta(seconds=130))
+    assert statuses(first) == ["succeeded"]
+    assert_tasks_balance()
+
+
+def test_a_provider_without_places_makes_no_rows_and_another_takes_its_work(people):
+    """O35 and O07: a limit of a provider that no part names."""
+    add_key("nvidia-1", per_day=100_000_000, priority=9)
+    concurrency("provider:nvidia")
+    many = [f"part {n}" for n in range(60)]
+    task = submit_at_noon(*many, budget=600_000, max_concurrent=60)
+    assert turns(12, most=20) == []
+    assert Attempt.objects.count() <= 3
+    says = "The concurrency limit of provider:nvidia is reached, and no other API key has room."
+    turns(40, begin=NOON + timedelta(seconds=30), most=20)
+    assert Attempt.objects.count() <= 3
+    assert set(task.sub_tasks.values_list("error", flat=True)) <= {says, ""}
+    add_key("openai-1", per_day=50_000, provider="openai")
+    assert len(turns(15, begin=NOON + timedelta(minutes=3), most=20)) == 5
+    assert_tasks_balance()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,15 @@ from keys.refusals import WrongValue
 REFUSAL_STATUSES = (400, 402, 403, 422, 429)
 # The label of the budgets of a task begins so, and ends with its id.
 TASK_LABEL = "task:"
-_LATER = ("wire_format", "refusal_status", "models", "model_mismatch", "label", "sized_by")
+_LATER = (
+    "wire_format",
+    "refusal_status",
+    "models",
+    "model_mismatch",
+    "label",
+    "sized_by",
+    "without_providers",
+)
 _MODELS_MAX = 20
 _LABEL_LENGTH_MAX = 100
 
@@ -37,7 +45,7 @@ class AllocationRequest:
     where no key serves all. `model_mismatch`: what the gateway does with a call for a model that
     the session cannot use, `serve` (the default model answers) or `refuse`. `label`: what the
     budget is for; usage can be grouped by it. `sized_by`: what the tokens were computed from, if a
-    repeated request may compute others from it.
+    repeated request may compute others from it. `without_providers`: whose keys are not considered.
     """
 
     tokens: int
@@ -52,6 +60,7 @@ class AllocationRequest:
     model_mismatch: str | None = None
     label: str = ""
     sized_by: str = ""
+    without_providers: tuple[str, ...] = ()
 
     @property
     def named_models(self) -> tuple[str, ...]:
@@ -83,7 +92,8 @@ class AllocationRequest:
 
     def as_json(self) -> dict[str, object]:
         """The request as JSON, to compare a repeated request with."""
-        fields = {**asdict(self), "models": list(self.models)}
+        lists = {name: list(getattr(self, name)) for name in ("models", "without_providers")}
+        fields = asdict(self) | lists
         # A request from before these fields existed must still compare as the same.
         return {n: fields[n] for n in fields if n not in _LATER or fields[n] not in (None, [], "")}
 

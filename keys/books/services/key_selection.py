@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 
@@ -37,6 +37,9 @@ from keys.refusals import (
 from keys.supply import pricing
 from keys.supply.queries.model_policies import ModelPolicies, is_served, model_policies
 from keys.supply.queries.prices import price_of
+
+# So many keys are named in a refusal.
+_NAMED_MAX = 3
 
 
 class Payers(NamedTuple):
@@ -130,7 +133,11 @@ def decide(
     """The decision, with a key chosen. Refusals: LimitReached, NoKeyCapacity, NotAllowed,
     ProviderNotFound, ModelNotFound."""
     check_payers(request, payers, now=now)
-    free = partial(known, payers_usd=payers.usd_free, allowed=payers.allowed, now=now)
+    every = partial(known, payers_usd=payers.usd_free, allowed=payers.allowed, now=now)
+
+    def free(**about: Any) -> list[selection.Candidate]:
+        return [key for key in every(**about) if key.provider not in request.without_providers]
+
     models = request.named_models
     decide_among = partial(_decide_among, request=request, payers=payers, now=now)
     serving = free(models=models)
@@ -241,7 +248,18 @@ def _no_key_capacity(
             Alternative(key.slug, key.provider, key.capacity) for key in decision.alternatives
         ],
         next_reset=next_reset(windows),
+        not_active=_not_active(known),
     )
+
+
+def _not_active(keys: list[selection.Candidate]) -> list[str]:
+    """What the first of the keys are that could serve the request, if none of them is active."""
+    able = [key for key in keys if key.serves and not key.excluded]
+    if any(key.status == selection.ACTIVE for key in able):
+        return []
+    more = len(able) - _NAMED_MAX
+    named = [f"{key.slug} is {key.status}" for key in able[:_NAMED_MAX]]
+    return [*named, f"and {more:,} more"] if more > 0 else named
 
 
 def _least_cost(keys: list[selection.Candidate], tokens: int) -> Decimal:
