@@ -254,7 +254,7 @@ def _no_key_capacity(
 
 def _not_active(keys: list[selection.Candidate]) -> list[str]:
     """What the first of the keys are that could serve the request, if none of them is active."""
-    able = [key for key in keys if key.serves and not key.excluded]
+    able = sorted(key for key in keys if key.serves and not key.excluded)
     if any(key.status == selection.ACTIVE for key in able):
         return []
     more = len(able) - _NAMED_MAX
