@@ -32,7 +32,8 @@ LINE = re.compile(
     (?: (?P<heading> \#{{1,6}} (?=[ \t])
           | ={{1,6}} (?=[ \t]+[^\W\d_]) | ={{2,6}} (?=[^\s=][^=\n]*+=) )
       | (?P<underline> (?: ={{3,}}+ | -{{3,}}+ ) (?=[ \t]*+$) )
-      | (?P<bold> (?: \*\*[^*\n]{{1,100}}\*\* | __[^_\n]{{1,100}}__ ) [ ]?[:：]? (?=[ \t]*+$) )
+      | (?P<bold> (?: \*\*[^*\n]{{1,100}}\*\* | __[^_\n]{{1,100}}__
+            | 【[^】\n]{{1,60}}】 ) [ ]?[:：]? (?=[ \t]*+$) )
       | (?: (?P<number>
             (?: \*\*|__)?+
             (?: [(（]?\d{{1,9}} (?: [.)] {_BEFORE_TEXT} | [．）、] )
@@ -51,7 +52,7 @@ LINE = re.compile(
         | (?P<decimal> \d{{1,4}} (?:\.\d{{1,4}}){{1,6}} [.)]? (?={_GAP}) )
         | (?P<weak> \d{{1,3}} (?: [ ]?[:：] (?={_GAP}) | [ ][-–—] (?={_GAP}) ) )
         | (?P<letter> [(（]?
-            (?: [a-zа-яα-ωأ-يא-תक-ह] | [ivxl]{{2,5}} ) [.)）] (?={_GAP}) )
+            (?: [a-zа-яα-ωأ-يא-תक-हক-হก-ฮ가-힣] | [ivxl]{{2,5}} ) [.)）] (?={_GAP}) )
         | (?P<bullet> (?: (?: [-+‐–—] | \*{{1,5}} ) (?={_GAP}) | [•‣◦·▪▫▸▹►▻●○■◆◇➤➢→⁃∙・]
             | [🔹🔸🔵🟢🟡🟠🔴🟣⚪⚫🔘👉➡▶📌] \ufe0f? (?={_GAP})
             | (?= (?: {_DONE_BOX} | {_OPEN_BOX} ) [ \t] ) )
@@ -66,7 +67,7 @@ LINE = re.compile(
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
 # The first two letters or numerals of a list; other letters before a full stop are initials.
-_SEQUENCES = frozenset({"ab", "аб", "αβ", "אב", "أب", "कख"})
+_SEQUENCES = frozenset({"ab", "аб", "αβ", "אב", "أب", "कख", "কখ", "กข", "가나"})
 # Markers of AsciiDoc, Org mode and wikis, which repeat a mark for each level.
 _REPEATED = frozenset(mark * count for mark in "*." for count in range(1, 6))
 _LETTERS_ONLY = re.compile(r"[\W\d_]+")

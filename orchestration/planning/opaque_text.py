@@ -47,6 +47,8 @@ _DATA = re.compile(
     r"(?:[ ]*+(?:(?:-[ ]++)?[a-zA-Z_\"'][\w.\"'/-]*+:(?:[ ][^\n]*+)?"
     r"|-[ ][^\n]*+|\#[^\n]*+)(?:\n|\Z))++"
 )
+# What was typed at a prompt, and what the program wrote.
+_SESSION = re.compile(r"(?<=\n\n)\$ [^\n]+(?:\n[^\n]+)*+")
 _OPENING_MARKS = "\"“„«‘'`「『"
 _SHORT = 300
 
@@ -151,6 +153,8 @@ def masked(text: str) -> tuple[str, bool]:
     copy = filled(text, code)
     if ":\n " in copy:
         copy = filled(copy, [match.span() for match in _DATA.finditer(copy)])
+    if "\n\n$ " in copy:
+        copy = filled(copy, [match.span() for match in _SESSION.finditer(copy)])
     if ">" in copy:
         copy = filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
     return copy, unclosed

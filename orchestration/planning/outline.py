@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 
 from orchestration.planning import item_markers, section_labels
 from orchestration.planning.item_markers import LINE
-from orchestration.planning.opaque_text import code_blocks
+from orchestration.planning.opaque_text import code_blocks, is_about_a_text
 from orchestration.planning.tables import Row, rows
 from orchestration.refusals import WrongPlan
 
 _BOLD_LEVEL, _LABEL_LEVEL = 7, 8
 _NESTED_FROM = 2
+# Of bullets, these also begin headings, in Japan above all.
+_BIG_BULLETS = frozenset("■◆▼●□◇○")
 _KINDS = ("number", "decimal", "weak", "letter", "bullet", "emoji")
 # As many as a plan can have at most in any installation.
 ITEMS_MAX = 100_000
@@ -95,12 +97,21 @@ class _Reader:
             self._underlined(match)
         elif kind == "bold":
             self._bold(match)
+        elif match[kind] in _BIG_BULLETS and self._is_above_items(match):
+            self._heading(match.start(), match.end(), _BOLD_LEVEL)
         else:
             self._item(match, kind)
 
     def _heading(self, start: int, begin: int, level: int) -> None:
         end = _line_end(self.text, begin)
         self._open(start, end, self.text[begin:end].strip(" \t#="), level)
+
+    def _is_above_items(self, match: re.Match[str]) -> bool:
+        """Whether the next line begins with another mark, as “・” below “■”."""
+        at = _line_end(self.text, match.end()) + 1
+        below = LINE.match(self.text, at)
+        kind = below.lastgroup if below else ""
+        return kind in _KINDS and below[kind] not in _BIG_BULLETS  # type: ignore[index]
 
     def _underlined(self, match: re.Match[str]) -> None:
         start, line = _line_before(self.text, match.start())
@@ -111,7 +122,7 @@ class _Reader:
             self._open(start, _line_end(self.text, match.start()), line.strip(), level)
 
     def _bold(self, match: re.Match[str]) -> None:
-        title = match["bold"].strip(" *_:：")
+        title = match["bold"].strip(" *_:：【】")
         if match["indent"] or self._follows_item(match.start()):
             return
         self._open(match.start(), _line_end(self.text, match.start()), title, _BOLD_LEVEL)
@@ -154,7 +165,7 @@ class _Reader:
 
     def _is_announced(self, start: int) -> bool:
         _, line = _text_before(self.text, start, self.sections[-1].body)
-        return line.rstrip().endswith((":", "："))
+        return line.rstrip().endswith((":", "：")) and not is_about_a_text(f"{line}\n")
 
     def _item(self, match: re.Match[str], kind: str) -> None:
         self._label(match)

@@ -53,7 +53,7 @@ _LAST = (
     "ten slotte|tenslotte|tot slot|uiteindelijk|na koniec|wreszcie|w końcu|"
     "наконец|в конце|в завершение|напоследок|нарешті|наприкінці|насамкінець|на завершення|"
     "son olarak|en son|sonunda|לבסוף|לסיום|ולבסוף|בסוף|সবশেষে|শেষে|পরিশেষে|마지막으로|끝으로|"
-    "cuối cùng|sau cùng|terakhir|akhirnya|slutligen|till sist|til slut|til slutt|nakonec|"
+    "cuối cùng|sau cùng|terakhir|akhirnya|slutligen|till sist|til slut|til slutt|til sidst|nakonec|"
     "în final|în cele din urmă|végül|τέλος|τελικά|lopuksi|در نهایت|در پایان|آخر میں"
 )
 # They count only after a first word, because they also mean other things.
@@ -65,12 +65,12 @@ _WEAK = (
     "দ্বিতীয়ত|তৃতীয়ত|둘째|셋째|thứ hai|thứ ba|kedua|ketiga|för det andra|"
     "sedan|pak|אז"
 )
-_FIRST_UNSPACED = "首先|第一|先|まず|最初に|はじめに|初めに"
+_FIRST_UNSPACED = "首先|第一|先|まず|最初に|はじめに|初めに|ขั้นแรก|อันดับแรก|ก่อนอื่น|เริ่มจาก"
 _NEXT_UNSPACED = (
     "然后|然後|接着|接著|接下来|接下來|其次|随后|隨後|之后|之後|再|第二|第三|第四|"
-    "次に|その後|それから|続いて|つぎに|そして"
+    "次に|その後|それから|続いて|つぎに|そして|จากนั้น|หลังจากนั้น|ต่อไป"
 )
-_LAST_UNSPACED = "最后|最後に|最後|最终|最終|おわりに"
+_LAST_UNSPACED = "最后|最後に|最後|最终|最終|おわりに|สุดท้าย|ท้ายที่สุด"
 _INSIDE = (
     "zuerst|zunächst|dann|danach|anschließend|schließlich|zuletzt|abschließend|primero|luego|"
     "después|finalmente|d'abord|d’abord|ensuite|puis|enfin|finalement|"
@@ -95,7 +95,9 @@ def _spaced(words: str) -> str:
 
 _BOUNDARY = re.compile(
     rf"[.!?;,:。！？；，、।؛،？۔…]++\s*+|\n\s*+|[ ](?=(?:{_JOINING})[ ])"
-    rf"|(?<!since)(?<!\bby)(?<!until)(?<!even)(?<!back)[ ](?=(?:{_AFTER_ANYTHING})[ ])",
+    rf"|(?<!since)(?<!\bby)(?<!until)(?<!even)(?<!back)[ ](?=(?:{_AFTER_ANYTHING})[ ])"
+    # Thai has no full stops.
+    r"|[ ](?=จากนั้น|หลังจากนั้น|ต่อไป|สุดท้าย|ท้ายที่สุด)",
     re.IGNORECASE,
 )
 _MARK = re.compile(

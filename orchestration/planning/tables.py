@@ -23,6 +23,12 @@ _TASK_COLUMN = re.compile(
     r"कार्य|काम|चरण|المهمة|مهمة|الخطوة|العمل",
     re.IGNORECASE,
 )
+# Names of columns of tasks beside a column that says how far they are, too.
+_WORK_COLUMN = re.compile(
+    r"(?:user )?(?:story|stories)|tickets?|issues?|features?|bugs?|epics?|requirements?|"
+    r"milestones?",
+    re.IGNORECASE,
+)
 # Names of columns of tasks only beside a column that says who, when or how much.
 _TITLE_COLUMN = re.compile(
     r"(?:user )?(?:story|stories)|tickets?|issues?|items?|titles?|names?|features?|subjects?|"
@@ -139,6 +145,8 @@ def _task_column(head: list[str]) -> int | None:
     column = _column(head, _TASK_COLUMN)
     if column is None and _column(head, _PLANNING_COLUMN) is not None:
         column = _column(head, _TITLE_COLUMN)
+    if column is None and _column(head, _STATUS_COLUMN) is not None:
+        column = _column(head, _WORK_COLUMN)
     return column
 
 

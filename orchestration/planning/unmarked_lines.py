@@ -7,6 +7,17 @@ from orchestration.planning import section_labels
 _MARKED = re.compile(
     r"^[ \t]*+(?:TODO|FIXME|XXX|HACK|BUG)(?:\([^()\n]*\))?:[ \t]++(?=\S)", re.MULTILINE
 )
+# “KR1: …”, “Task 2 – …”; and days.
+_COUNTED = re.compile(
+    r"^(?P<word>[^\W\d_]{1,12}+)[ -]?(?P<number>\d{1,3})[ ]?(?:[:.)]|[–-](?=[ ]))[ \t]++(?=\S)",
+    re.MULTILINE,
+)
+_DAY = re.compile(
+    r"^(?:mon|tue|wed|thu|fri|sat|sun|montag|dienstag|mittwoch|donnerstag|freitag|samstag|lunes|"
+    r"martes|miércoles|jueves|viernes|sábado|lundi|mardi|mercredi|jeudi|vendredi|samedi|周[一-日])"
+    r"(?:s?day|nesday|rsday|urday)?[ ]?[:：–-][ \t]*+(?=\S)",
+    re.MULTILINE | re.IGNORECASE,
+)
 # A label, then lines up to an empty one.
 _LABELLED = re.compile(
     r"^(?P<label>[^\n]{2,80})\n(?P<gap>[ \t]*\n)?(?P<lines>[^\s][^\n]*(?:\n[^\s][^\n]*)+)",
@@ -29,8 +40,11 @@ def line_parts(text: str, copy: str) -> list[tuple[str, str]]:
     `copy` is the text with code and quotes masked; positions are found in it.
     """
     copy = copy[:_READ_MAX]
-    if len(starts := [match.span() for match in _MARKED.finditer(copy)]) > 1:
-        return _cut(text, starts, len(text))
+    for found in (list(_MARKED.finditer(copy)), _counted(copy)):
+        if len(found) > 1:
+            return _cut(text, [match.span() for match in found], len(text))
+    if len(days := [(match.start(), match.start()) for match in _DAY.finditer(copy)]) > 1:
+        return _cut(text, days, len(text))
     for match in _LABELLED.finditer(copy):
         lines = match["lines"].split("\n")
         if _is_label(match["label"], bool(match["gap"])) and _are_items(lines):
@@ -40,6 +54,16 @@ def line_parts(text: str, copy: str) -> list[tuple[str, str]]:
                 at += len(line) + 1
             return _cut(text, starts, len(text))
     return []
+
+
+def _counted(copy: str) -> list[re.Match[str]]:
+    """The lines that begin with one word and numbers that count from 1."""
+    found: list[re.Match[str]] = []
+    for match in _COUNTED.finditer(copy):
+        is_next = int(match["number"]) == len(found) + 1
+        if is_next and (not found or match["word"] == found[0]["word"]):
+            found.append(match)
+    return found
 
 
 def _is_label(line: str, is_apart: bool) -> bool:
