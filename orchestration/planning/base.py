@@ -1,6 +1,6 @@
 """The parts of a plan, with their estimates and names."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from prediction import services as prediction
 
@@ -12,8 +12,7 @@ PLANNING_KEY = "(plan)"
 NAME_MAX = 80
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """A planned sub-task, which is not stored yet.
 
     `key`: its name within the plan; `depends_on` has the keys of other parts. `description`: the
@@ -35,7 +34,7 @@ class Part:
 
     def after(self, *keys: str) -> "Part":
         """The same part, which depends on the parts with these keys."""
-        return replace(self, depends_on=keys)
+        return self._replace(depends_on=keys)
 
 
 def planning_part(description: str) -> Part:

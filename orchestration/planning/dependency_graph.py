@@ -23,8 +23,9 @@ def check_plan(parts: Sequence[Part]) -> list[Part]:
     by_key = {part.key: part for part in parts}
     if len(by_key) < len(parts):
         raise _duplicate_id(parts)
+    most = settings.SUB_TASK_FAN_OUT_MAX
     for part in parts:
-        _check_part(part, by_key)
+        _check_part(part, by_key, most)
     dependents = _dependents(parts)
     _check_fan_out(dependents)
     ordered = _in_order(parts, dependents)
@@ -53,10 +54,9 @@ def _duplicate_id(parts: Sequence[Part]) -> WrongPlan:
     )
 
 
-def _check_part(part: Part, by_key: dict[str, Part]) -> None:
+def _check_part(part: Part, by_key: dict[str, Part], most: int) -> None:
     if why := _wrong_value(part):
         raise WrongPlan(f"Sub-task “{part.key}” {why}.", sub_task=part.key)
-    most = settings.SUB_TASK_FAN_OUT_MAX
     if len(part.depends_on) > most:
         raise WrongPlan(
             f"Sub-task “{part.key}” depends on {len(part.depends_on):,} others; at most "
@@ -143,7 +143,8 @@ def _check_depth(ordered: list[Part]) -> None:
     """Check the longest chain of dependencies; parts come after those that they depend on."""
     depth: dict[str, int] = {}
     for part in ordered:
-        depth[part.key] = 1 + max(map(depth.__getitem__, part.depends_on), default=0)
+        needed = part.depends_on
+        depth[part.key] = 1 + max(map(depth.__getitem__, needed)) if needed else 1
     deepest = max(depth, key=depth.__getitem__)
     most = settings.SUB_TASK_DEPTH_MAX
     if depth[deepest] > most:

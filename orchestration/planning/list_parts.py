@@ -186,9 +186,11 @@ class _Writer:
         return item.row.task, f"{item.row.text}\n{rest}" if rest else item.row.text
 
     def _add(self, own: str, description: str, heading: str) -> None:
-        pieces = [*self.waiting, heading, description]
-        self.waiting = []
-        self.parts.append((own, "\n".join(piece for piece in pieces if piece)))
+        if self.waiting or heading:
+            pieces = [*self.waiting, heading, description]
+            self.waiting = []
+            description = "\n".join(piece for piece in pieces if piece)
+        self.parts.append((own, description))
 
     def _wait_until(self, end: int) -> None:
         """Keep the text up to here for the next part."""
@@ -221,6 +223,8 @@ def _ends(items: list[Item]) -> list[int]:
 
 def _without_half_bold(text: str) -> str:
     """The text without the second half of a pair of asterisks that begins before the marker."""
+    if "**" not in text:
+        return text
     first, feed, rest = text.partition("\n")
     return f"{first.replace('**', '', 1)}{feed}{rest}" if first.count("**") % 2 else text
 
@@ -228,6 +232,9 @@ def _without_half_bold(text: str) -> str:
 def _trim(item: str) -> str:
     """The item without the separators after it."""
     item = item.strip()
+    end = item[-_LOOK_BACK:]
+    if "," not in end and ";" not in end:
+        return item
     after = _AFTER_ITEM.search(item, max(len(item) - _LOOK_BACK, 0))
     return (item[: after.start()].strip() if after else "") or item
 

@@ -25,10 +25,12 @@ _REPLY = re.compile(
     r"verzonden|wysłano|"
     r"отправлено|дата|skickat|发送时间|寄件日期|送信日時|日時)[ \u00a0]?[:：][^\n]*+"
     r"|(?:on|am|el|le|em|il)[ ][^\n]{4,120}[ ](?:wrote|schrieb[^\n:]{0,80}|escribió|a écrit|"
-    r"écrit|escreveu|ha scritto)[ \u00a0]?:[ \t]*+"
-    r"|[^\n]{4,80}(?:写道|さんは書きました|のメール)[:：][ \t]*+)$",
+    r"écrit|escreveu|ha scritto)[ \u00a0]?:[ \t]*+)$",
     re.IGNORECASE | re.MULTILINE,
 )
+# The same, of languages in which the name comes first.
+_WROTE = ("写道", "さんは書きました", "のメール")
+_REPLY_OF = re.compile(rf"\n[^\n]{{4,80}}(?:{'|'.join(_WROTE)})[:：][ \t]*+$", re.MULTILINE)
 _SIGNATURE = re.compile(r"^--[ \t]?$", re.MULTILINE)
 _FORMULA = (
     r"(?:(?:many |best |kind |warm |with )?(?:thanks|thank you|thx|regards|wishes|cheers|sincerely)"
@@ -62,11 +64,19 @@ def body_of_mail(text: str) -> str:
     if forwarded := _first_line(_FORWARDED, text):
         before, below = text[: forwarded[0]], text[forwarded[1] :]
         text = f"{_without_signature(before)}\n{_without_head(below)}"
-    if reply := _first_line(_REPLY, text):
+    if reply := _reply(text):
         before, below = _without_signature(text[: reply[0]]), text[reply[1] :]
         # A mail without words of its own stands for the one below it.
         text = before if before.strip() else _own_words(below)
     return _without_signature(text)
+
+
+def _reply(text: str) -> tuple[int, int] | None:
+    found = _first_line(_REPLY, text)
+    if any(word in text for word in _WROTE):
+        of_name = _first_line(_REPLY_OF, text)
+        return min(filter(None, (found, of_name)), default=None)
+    return found
 
 
 def _first_line(line: re.Pattern[str], text: str) -> tuple[int, int] | None:

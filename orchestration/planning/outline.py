@@ -89,7 +89,7 @@ class _Reader:
         kind = match.lastgroup or ""
         if kind == "box":
             kind = next(kind for kind in _KINDS if match[kind] is not None)
-        if self._is_code(match, kind):
+        if self.blocks and self._is_code(match, kind):
             return
         if kind == "heading":
             self._heading(match.start(), match.end(), len(match["heading"]))
@@ -168,12 +168,18 @@ class _Reader:
         return line.rstrip().endswith((":", "：")) and not is_about_a_text(f"{line}\n")
 
     def _item(self, match: re.Match[str], kind: str) -> None:
-        self._label(match)
+        last = self._last()
+        # Below the first line of an item there is no label.
+        if last is None or self.text.find("\n", last.begin) + 1 != match.start():
+            self._label(match)
         marker = match[kind]
-        indent = len(match["indent"].expandtabs(4))
-        item = Item(match.start(), match.end(), kind, marker, indent)
-        item.has_box = match["box"] is not None
-        item.is_done = item_markers.is_done(match["box"] or "", self.text, match.end())
+        start, begin = match.span()
+        indent = match["indent"]
+        item = Item(start, begin, kind, marker, len(indent.expandtabs(4)) if indent else 0)
+        if box := match["box"]:
+            item.has_box = True
+        if box or self.text.startswith("~~", begin):
+            item.is_done = item_markers.is_done(box or "", self.text, begin)
         self.sections[-1].items.append(item)
 
     def _label(self, match: re.Match[str]) -> None:

@@ -1,6 +1,5 @@
 """Estimates of parts by what was learned of settled work."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from orchestration.planning import Part
@@ -31,7 +30,7 @@ def forecast_parts(parts: list[Part], request: TaskRequest, *, agent: str) -> Fo
         [(part.description, group) for part, group in zip(parts, groups, strict=True)]
     )
     forecasts = {part.key: each for part, each in zip(parts, found, strict=True)}
-    estimated = [replace(part, estimated_tokens=forecasts[part.key].p50) for part in parts]
+    estimated = [part._replace(estimated_tokens=forecasts[part.key].p50) for part in parts]
     return ForecastParts(estimated, forecasts)
 
 
