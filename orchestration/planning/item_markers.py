@@ -29,6 +29,7 @@ _BEFORE_TEXT = r"(?=[^\W\d]|[ \t\u00a0*_`\"'“„«(\[])"
 LINE = re.compile(
     rf"""
     ^(?P<indent>[ \t\u00a0\u3000]*+)
+    (?! [a-z]++ [ ] [a-z] )  # Most lines of prose begin so, and no marker does.
     (?: (?P<heading> \#{{1,6}} (?=[ \t])
           | ={{1,6}} (?=[ \t]+[^\W\d_]) | ={{2,6}} (?=[^\s=][^=\n]*+=) )
       | (?P<underline> (?: ={{3,}}+ | -{{3,}}+ ) (?=[ \t]*+$) )

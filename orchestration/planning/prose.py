@@ -26,6 +26,13 @@ _READ_MAX = 5_000
 _PUNCTUATION = r",;:.!?…&>→|\-–—"
 # Replaces the space before a separating word, so that `re` has fewer places to try than spaces.
 _BEFORE_WORD = "\x1f"
+_SEPARATING = sorted(words.ORDER_WORDS | words.JOINING_WORDS)
+# Words that begin with another one, such as “lastly”, are found with it.
+_SEPARATING = [
+    word
+    for word in _SEPARATING
+    if not any(word.startswith(other) and word != other for other in _SEPARATING)
+]
 _ENTRANCES = rf"\n{_BEFORE_WORD}{_PUNCTUATION}"
 _CLOSING = r"\"”’)\]"
 _OPENING = r"*_#`\"'“‘«(\["
@@ -112,7 +119,7 @@ class _Reader:
     """Decides, for the candidates of one text in their order, which of them begin a part."""
 
     def __init__(self, lowered: str, text: str) -> None:
-        for word in words.ORDER_WORDS | words.JOINING_WORDS:
+        for word in _SEPARATING:
             lowered = lowered.replace(f" {word}", f"{_BEFORE_WORD}{word}")
         self.lowered, self.text = lowered, text
         # The forms that the keywords with a part in this sentence share; None before the first one.

@@ -89,8 +89,12 @@ _TANWIN = "اً"
 
 
 def _spaced(words: str) -> str:
-    """The words for a verbose pattern, which ignores spaces."""
-    return words.replace(" ", r"\ ").replace(_TANWIN, f"(?:{_TANWIN}|{_TANWIN[::-1]})")
+    """The words for a verbose pattern, which ignores spaces, grouped by their first letters."""
+    rests: dict[str, list[str]] = {}
+    for word in words.split("|"):
+        rests.setdefault(word[0], []).append(word[1:])
+    grouped = "|".join(f"{first}(?:{'|'.join(rest)})" for first, rest in rests.items())
+    return grouped.replace(" ", r"\ ").replace(_TANWIN, f"(?:{_TANWIN}|{_TANWIN[::-1]})")
 
 
 _BOUNDARY = re.compile(
