@@ -22,3 +22,15 @@ def not_truncated(name: str) -> pgtrigger.Trigger:
 def write_once(name: str, *columns: str) -> pgtrigger.ReadOnly:
     """Refuse an UPDATE of these columns: they keep what the INSERT wrote."""
     return pgtrigger.ReadOnly(name=name, fields=list(columns))
+
+
+class StateMachine(pgtrigger.FSM):
+    """Refuse other changes of `field` than its `transitions`.
+
+    An UPDATE that does not set the field does not run the trigger, which would take longer than
+    the rest of a small one. So no other trigger may set it.
+    """
+
+    def __init__(self, *, name: str, field: str, transitions: list[tuple[str, str]]) -> None:
+        super().__init__(name=name, field=field, transitions=transitions)
+        self.operation = pgtrigger.UpdateOf(field)

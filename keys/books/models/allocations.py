@@ -174,7 +174,7 @@ class Allocation(models.Model):
                 func=_PLACEMENT_OF_PAYERS,
             ),
             pgtrigger.Protect(name="allocation_is_kept", operation=pgtrigger.Delete),
-            pgtrigger.FSM(
+            row_triggers.StateMachine(
                 name="allocation_stays_closed",
                 field="status",
                 transitions=[

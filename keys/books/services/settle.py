@@ -205,16 +205,21 @@ def _end(endings: list[Settlement], rows: Jsonb, *, now: datetime) -> list[Spent
 def _row(ending: Settlement, *, now: datetime) -> dict[str, Any]:
     """An ending as `sql.END` takes it."""
     charge, usage = ending.charge, ending.usage
-    row: dict[str, Any] = {**usage.as_columns()}
+    # What is nothing is left out: most of the numbers are, and each takes its time to read.
+    row: dict[str, Any] = {name: count for name, count in usage.as_columns().items() if count}
     row["id"] = charge.pk
     row["status"] = ending.status
     row["basis"] = ending.basis
     price, service_tier = price_of(charge.price_id), ending.service_tier
     row["cost"] = usage.cost(price, service_tier=service_tier, at=now)
-    row["service_tier"] = service_tier[:_SERVICE_TIER_LENGTH_MAX]
-    row["search_kind"] = usage.search_kind
-    row["provider_cost"] = ending.provider_cost
-    row["provider_request_id"] = ending.provider_request_id[:200]
+    if service_tier:
+        row["service_tier"] = service_tier[:_SERVICE_TIER_LENGTH_MAX]
+    if usage.search_kind:
+        row["search_kind"] = usage.search_kind
+    if ending.provider_cost is not None:
+        row["provider_cost"] = ending.provider_cost
+    if ending.provider_request_id:
+        row["provider_request_id"] = ending.provider_request_id[:200]
     return row
 
 

@@ -215,53 +215,56 @@ HOLD = Statement(
          WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
          GROUP BY api_key_id
     ),
-    -- What is asked for, and where the USD of an allocation may be scarcer than its tokens: since a
-    -- model is dearer than what it was lent for, or was, or a call costs more than its tokens.
-    -- There `alone`: one hold at a time.
+    -- What is asked for, with its allocation; and where the USD of an allocation may be scarcer than
+    -- its tokens: since a model is dearer than what it was lent for, or was, or a call costs more
+    -- than its tokens. There `alone`: one hold at a time.
     asked AS (
-        SELECT g.*, min(g.n) OVER every AS first,
+        SELECT g.*, r.id, r.session_id, r.agent_id, r.payers, r.status, r.created_at, r.expires_at,
+               r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, r.unused_cost,
+               CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END AS on_key,
+               r.api_key_id AS own_key, r.price_id AS own_price,
+               min(g.n) OVER every AS first,
                coalesce(bool_or(g.token_cost > r.token_cost_max OR g.call_cost > 0) OVER every
                         OR keys_affordable(r.free, r.free_cost, r.token_cost_max) < r.free,
                         false) AS alone
           FROM given g LEFT JOIN room r ON r.id = g.allocation
         WINDOW every AS (PARTITION BY g.allocation)
+         ORDER BY g.n
     ),
-    -- The freeze that stops each, if one does. The order makes that all allocations are locked
-    -- before the first is asked.
-    frozen AS MATERIALIZED (
-        SELECT n, keys_frozen(payers, agent_id, api_key) AS scope
-          FROM (SELECT g.n, r.payers, r.agent_id,
-                       CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END AS api_key
-                  FROM given g JOIN room r ON r.id = g.allocation
-                 ORDER BY g.n) locked
+    -- The freeze that stops each, if one does. The order of `asked` makes that all allocations are
+    -- locked before the first is asked.
+    checked AS MATERIALIZED (
+        SELECT *, CASE WHEN id IS NOT NULL THEN keys_frozen(payers, agent_id, on_key) END AS frozen
+          FROM asked
     ),
-    -- Each hold with its allocation, key, places and earlier charge; `no`: why it cannot be.
+    -- Each hold with its key, places and earlier charge; `no`: why it cannot be.
     looked AS (
-        SELECT g.*, fr.scope AS frozen, r.id, r.session_id, k.slug AS api_key_id,
-               coalesce(g.price, r.price_id) AS price_id, r.status, r.created_at, r.expires_at,
-               r.allocated, r.used, r.held, r.free_cost, r.unused_cost, k.version,
-               coalesce(g.token_cost, r.token_cost_max) AS token_cost_max,
-               CASE WHEN g.call_cost > 0 AND g.call_cost > r.free_cost THEN 0
+        SELECT g.n, g.least, g.most, g.idempotency_key, g.digest, g.model, g.asked_model, g.route,
+               g.until, g.call_cost, g.patient, g.frozen, g.id, g.session_id, k.slug AS api_key_id,
+               coalesce(g.price, g.own_price) AS price_id, g.status, g.created_at, g.expires_at,
+               g.allocated, g.used, g.held, g.free_cost, g.unused_cost, k.version,
+               coalesce(g.token_cost, g.token_cost_max) AS token_cost_max,
+               CASE WHEN g.call_cost > 0 AND g.call_cost > g.free_cost THEN 0
                     WHEN g.alone THEN keys_affordable(
-                        r.free, r.free_cost - g.call_cost, coalesce(g.token_cost, r.token_cost_max))
-                    ELSE r.free END AS free,
+                        g.free, g.free_cost - g.call_cost, coalesce(g.token_cost, g.token_cost_max))
+                    ELSE g.free END AS free,
                k.status AS key_status, k.cooling_until, k.requests_per_minute,
                k.tokens_per_minute,
                coalesce(p.requests, 0) AS requests_now, coalesce(p.tokens, 0) AS tokens_now,
                coalesce(p.first, %(now)s + interval '1 minute') AS free_at,
                c.id AS earlier, c.status AS earlier_status,
                c.request_digest AS earlier_digest,
-               CASE WHEN r.id IS NULL THEN 'unknown'
+               CASE WHEN g.id IS NULL THEN 'unknown'
                     WHEN c.id IS NOT NULL THEN 'earlier'
                     -- The same key twice in this batch: the second finds the charge of the first.
-                    WHEN row_number() OVER (PARTITION BY r.id, g.idempotency_key ORDER BY g.n) > 1
+                    WHEN row_number() OVER (PARTITION BY g.id, g.idempotency_key ORDER BY g.n) > 1
                     THEN 'again'
                     WHEN g.alone AND g.n > g.first THEN 'again'
-                    WHEN r.status <> 'active' THEN 'closed'
-                    WHEN r.expires_at <= %(now)s THEN 'expired'
+                    WHEN g.status <> 'active' THEN 'closed'
+                    WHEN g.expires_at <= %(now)s THEN 'expired'
                     WHEN ag.disabled_at IS NOT NULL THEN 'disabled'
-                    WHEN fr.scope IS NOT NULL THEN 'frozen'
-                    WHEN g.api_key <> '' AND g.api_key <> r.api_key_id AND NOT g.guest
+                    WHEN g.frozen IS NOT NULL THEN 'frozen'
+                    WHEN g.api_key <> '' AND g.api_key <> g.own_key AND NOT g.guest
                     THEN 'rotated'
                     WHEN g.api_key <> '' AND NOT k.serves THEN 'key'
                     WHEN (k.requests_per_minute IS NOT NULL OR k.tokens_per_minute IS NOT NULL)
@@ -275,14 +278,12 @@ HOLD = Statement(
                                                       AND row_number() OVER on_key = 1
                                                  THEN g.most END))
                     THEN 'paced' END AS no
-          FROM asked g
-          LEFT JOIN room r ON r.id = g.allocation
-          LEFT JOIN frozen fr ON fr.n = g.n
-          LEFT JOIN keys k ON k.slug = CASE WHEN g.guest THEN g.api_key ELSE r.api_key_id END
+          FROM checked g
+          LEFT JOIN keys k ON k.slug = g.on_key
           LEFT JOIN places p ON p.slug = k.slug
-          LEFT JOIN keys_agent ag ON ag.slug = r.agent_id
+          LEFT JOIN keys_agent ag ON ag.slug = g.agent_id
           LEFT JOIN ONLY keys_charge c
-                 ON c.allocation_id = r.id AND c.idempotency_key = g.idempotency_key
+                 ON c.allocation_id = g.id AND c.idempotency_key = g.idempotency_key
         WINDOW on_key AS (PARTITION BY k.slug ORDER BY g.n)
     ),
     -- What is free at least for each hold, if all before it get what they want.

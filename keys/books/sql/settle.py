@@ -10,7 +10,23 @@ _END = (
     f"""
     -- How each charge ends.
     WITH given AS (
-        SELECT * FROM jsonb_to_recordset(%(endings)s) AS g(
+        SELECT id, status, basis, cost, provider_cost,
+               -- Counts of zero and empty texts are left out.
+               coalesce(input_tokens, 0) AS input_tokens,
+               coalesce(cached_tokens, 0) AS cached_tokens,
+               coalesce(cache_write_tokens, 0) AS cache_write_tokens,
+               coalesce(cache_write_long_tokens, 0) AS cache_write_long_tokens,
+               coalesce(audio_input_tokens, 0) AS audio_input_tokens,
+               coalesce(image_input_tokens, 0) AS image_input_tokens,
+               coalesce(output_tokens, 0) AS output_tokens,
+               coalesce(reasoning_tokens, 0) AS reasoning_tokens,
+               coalesce(audio_output_tokens, 0) AS audio_output_tokens,
+               coalesce(image_output_tokens, 0) AS image_output_tokens,
+               coalesce(web_searches, 0) AS web_searches, coalesce(tokens, 0) AS tokens,
+               coalesce(search_kind, '') AS search_kind,
+               coalesce(service_tier, '') AS service_tier,
+               coalesce(provider_request_id, '') AS provider_request_id
+          FROM jsonb_to_recordset(%(endings)s) AS g(
             id bigint, status text, basis text, input_tokens bigint, cached_tokens bigint,
             cache_write_tokens bigint, cache_write_long_tokens bigint, audio_input_tokens bigint,
             image_input_tokens bigint, output_tokens bigint, reasoning_tokens bigint,
@@ -45,11 +61,11 @@ _END = (
                image_input_tokens = g.image_input_tokens, output_tokens = g.output_tokens,
                reasoning_tokens = g.reasoning_tokens, audio_output_tokens = g.audio_output_tokens,
                image_output_tokens = g.image_output_tokens,
-               web_searches = coalesce(g.web_searches, 0),
-               search_kind = coalesce(g.search_kind, ''),
+               web_searches = g.web_searches,
+               search_kind = g.search_kind,
                tokens = CASE WHEN b.is_sent THEN b.held_tokens ELSE g.tokens END,
                cost = CASE WHEN b.is_sent THEN b.held_cost ELSE g.cost END,
-               service_tier = coalesce(g.service_tier, ''),
+               service_tier = g.service_tier,
                provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
                -- More tokens than held, or searches that cost more than held.
