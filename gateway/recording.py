@@ -52,14 +52,15 @@ class Recording:
 
 async def start(runtime: Runtime, session: Session, *, charge_id: int, request: bytes) -> Recording:
     """A recording of this call, which keeps what the payers' retention says."""
-    days = await _retention_days(runtime, tuple(session.payers))
+    # Cost centres decide, and their many agents ask together: the first of the payers is the agent.
+    days = await _retention_days(runtime, tuple(session.payers[1:]))
     return Recording(charge_id, days, request if days else b"")
 
 
-async def _retention_days(runtime: Runtime, payers: tuple[str, ...]) -> int:
-    cached = runtime.retention.get(payers)
+async def _retention_days(runtime: Runtime, centres: tuple[str, ...]) -> int:
+    cached = runtime.retention.get(centres)
     if cached and cached[1] > monotonic():
         return cached[0]
-    days = await runtime.threads.run(retention_days, payers)
-    runtime.retention[payers] = (days, monotonic() + _RETENTION_CACHE_SECONDS)
+    days = await runtime.threads.run(retention_days, centres)
+    runtime.retention[centres] = (days, monotonic() + _RETENTION_CACHE_SECONDS)
     return days

@@ -64,7 +64,8 @@ class Runtime:
         self.remembered_refusals = RememberedRefusals()
         self.counts = KnownCounts()
         self.repeated_input = RepeatedInput(self.threads)
-        # By payers: the days that exchanges are kept, and until when (monotonic) that is valid.
+        # By the cost centres that pay: the days that exchanges are kept, and until when (monotonic)
+        # that is valid.
         self.retention: dict[tuple[str, ...], tuple[int, float]] = {}
         # Charges of calls under way, whose holds must not expire.
         self.running_charges: set[int] = set()

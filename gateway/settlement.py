@@ -7,7 +7,7 @@ from time import time
 
 from gateway import estimates, output_limits
 from gateway.call import Call
-from gateway.counts.beginnings import beginnings, sized_beginnings
+from gateway.counts.beginnings import Beginning, beginnings, sized_beginnings
 from gateway.dialects import UsageReport
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 _PLENTY_LEFT = 3
 # Larger bodies are not looked at for repeated input.
 _SAMPLED_BYTES_MAX = 2_000_000
+# Smaller ones take less time than a change of threads.
+_AT_ONCE_BYTES_MAX = 8_000
 
 _STATUS, _BASIS = Charge.Status, Charge.Basis
 
@@ -114,11 +116,23 @@ def _sample_input(call: Call, usage: Usage) -> None:
     is_small = call.request.body_size <= _SAMPLED_BYTES_MAX
     if is_sampled(call.session.agent, quarter) and call.dialect.conversation_field and is_small:
         group = InputGroup(quarter, call.session.agent, call.upstream.slug, call.model)
-        call.runtime.run_detached(_add_input(call, group, usage))
+        if call.request.body_size <= _AT_ONCE_BYTES_MAX:
+            # Not now, so that an error in it fails no settlement.
+            asyncio.get_running_loop().call_soon(_add_small_input, call, group, usage)
+        else:
+            call.runtime.run_detached(_add_large_input(call, group, usage))
 
 
-async def _add_input(call: Call, group: InputGroup, usage: Usage) -> None:
-    if found := await asyncio.to_thread(sized_beginnings, call):
+def _add_small_input(call: Call, group: InputGroup, usage: Usage) -> None:
+    _add_input(call, group, usage, sized_beginnings(call))
+
+
+async def _add_large_input(call: Call, group: InputGroup, usage: Usage) -> None:
+    _add_input(call, group, usage, await asyncio.to_thread(sized_beginnings, call))
+
+
+def _add_input(call: Call, group: InputGroup, usage: Usage, found: list[Beginning]) -> None:
+    if found:
         call.runtime.repeated_input.add(group, found, usage=usage, came_at=call.came_at)
 
 

@@ -215,9 +215,9 @@ HOLD = Statement(
          WHERE %(paced)s AND api_key_id = ANY(ARRAY(SELECT slug FROM keys)) AND expires_at > %(now)s
          GROUP BY api_key_id
     ),
-    -- What is asked for, with its allocation; and where the USD of an allocation may be scarcer than
-    -- its tokens: since a model is dearer than what it was lent for, or was, or a call costs more
-    -- than its tokens. There `alone`: one hold at a time.
+    -- What is asked for, with its allocation; and where the USD of an allocation may be scarcer
+    -- than its tokens: since a model is dearer than what it was lent for, or was, or a call costs
+    -- more than its tokens. There `alone`: one hold at a time.
     asked AS (
         SELECT g.*, r.id, r.session_id, r.agent_id, r.payers, r.status, r.created_at, r.expires_at,
                r.allocated, r.used, r.held, r.token_cost_max, r.free, r.free_cost, r.unused_cost,

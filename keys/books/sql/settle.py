@@ -34,26 +34,14 @@ _END = (
             search_kind text, tokens bigint, cost numeric, service_tier text,
             provider_cost numeric, provider_request_id text)
     ),
-    -- The charges that can still end so; one that should expire may have been extended. `is_sent`:
-    -- its hold expires, and the gateway made it, which releases what it does not send. What it was
-    -- charged then can be corrected once, unless a window that it counts in has closed.
-    before AS (
-        SELECT c.*,
-               g.status = 'expired' AND c.route <> '' AND c.held_tokens > 0 AS is_sent
-          FROM ONLY keys_charge c JOIN given g ON g.id = c.id
-         WHERE c.status = 'held' AND (g.status <> 'expired' OR c.expires_at <= %(at)s)
-            OR c.status = 'expired' AND g.status = 'settled'
-            OR c.hold_expired_at IS NOT NULL AND g.status <> 'expired'
-               AND NOT EXISTS (
-                   SELECT FROM keys_window w JOIN keys_allocation a ON a.id = c.allocation_id
-                    WHERE w.scope = ANY('key:' || c.api_key_id || a.payers)
-                      AND w.closed_at IS NULL AND w.starts_at > c.settled_at)
-    ),
-    -- The charges, ended: what each cost and what it no longer holds.
+    -- The charges that can still end so, ended: what each cost and what it no longer holds. One
+    -- that should expire may have been extended. `is_sent`: its hold expires, and the gateway made
+    -- it, which releases what it does not send. What it was charged then can be corrected once,
+    -- unless a window that it counts in has closed. `b`: the charge before.
     ended AS (
         UPDATE ONLY keys_charge c
-           SET status = CASE WHEN b.is_sent THEN 'settled' ELSE g.status END,
-               basis = CASE WHEN b.is_sent THEN 'estimated' ELSE g.basis END,
+           SET status = CASE WHEN x.is_sent THEN 'settled' ELSE g.status END,
+               basis = CASE WHEN x.is_sent THEN 'estimated' ELSE g.basis END,
                input_tokens = g.input_tokens,
                cached_tokens = g.cached_tokens, cache_write_tokens = g.cache_write_tokens,
                cache_write_long_tokens = g.cache_write_long_tokens,
@@ -63,8 +51,8 @@ _END = (
                image_output_tokens = g.image_output_tokens,
                web_searches = g.web_searches,
                search_kind = g.search_kind,
-               tokens = CASE WHEN b.is_sent THEN b.held_tokens ELSE g.tokens END,
-               cost = CASE WHEN b.is_sent THEN b.held_cost ELSE g.cost END,
+               tokens = CASE WHEN x.is_sent THEN b.held_tokens ELSE g.tokens END,
+               cost = CASE WHEN x.is_sent THEN b.held_cost ELSE g.cost END,
                service_tier = g.service_tier,
                provider_cost = g.provider_cost,
                provider_request_id = g.provider_request_id,
@@ -72,12 +60,21 @@ _END = (
                overrun = g.status = 'settled'
                          AND (g.tokens > c.held_tokens
                               OR g.web_searches > 0 AND g.cost > c.held_cost),
-               settled_at = CASE WHEN g.status = 'settled' OR b.is_sent
+               settled_at = CASE WHEN g.status = 'settled' OR x.is_sent
                                  THEN coalesce(c.settled_at, %(at)s::timestamptz) END,
-               hold_expired_at = CASE WHEN b.is_sent THEN %(at)s::timestamptz END
-          FROM given g, before b
-         WHERE c.id = g.id AND b.id = c.id
-        RETURNING c.id, c.allocation_id, c.api_key_id, c.overrun, b.is_sent,
+               hold_expired_at = CASE WHEN x.is_sent THEN %(at)s::timestamptz END
+          FROM given g JOIN ONLY keys_charge b ON b.id = g.id,
+               LATERAL (SELECT g.status = 'expired' AND b.route <> '' AND b.held_tokens > 0)
+                   AS x(is_sent)
+         WHERE c.id = b.id
+           AND (b.status = 'held' AND (g.status <> 'expired' OR b.expires_at <= %(at)s)
+                OR b.status = 'expired' AND g.status = 'settled'
+                OR b.hold_expired_at IS NOT NULL AND g.status <> 'expired'
+                   AND NOT EXISTS (
+                       SELECT FROM keys_window w JOIN keys_allocation a ON a.id = b.allocation_id
+                        WHERE w.scope = ANY('key:' || b.api_key_id || a.payers)
+                          AND w.closed_at IS NULL AND w.starts_at > b.settled_at))
+        RETURNING c.id, c.allocation_id, c.api_key_id, c.overrun, x.is_sent,
                   c.tokens AS paced_tokens,
                   CASE WHEN b.status = 'held' THEN b.held_tokens ELSE 0 END AS unheld,
                   CASE WHEN b.status = 'held' THEN b.held_cost ELSE 0 END AS unheld_cost,
