@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from keys import services as keys
 from keys.models import Allocation, Window
@@ -54,6 +55,14 @@ def test_completing_twice_is_once_and_failing_after_it_is_refused(lent):
     assert refusal.value.status == "completed"
     assert AuditEntry.objects.filter(action="allocation.close").count() == 1
     assert_books_balance()
+
+
+def test_a_closed_allocation_cannot_be_opened_again_by_anyone(lent):
+    complete(lent)
+    rows = Allocation.objects.filter(pk=lent.pk)
+    rows.update(status="completed", status_reason="corrected")
+    with pytest.raises(DatabaseError, match="Invalid transition"), transaction.atomic():
+        rows.update(status="active", closed_at=None)
 
 
 def test_a_failed_allocation_says_why(lent):
