@@ -33,4 +33,4 @@ class StateMachine(pgtrigger.FSM):
 
     def __init__(self, *, name: str, field: str, transitions: list[tuple[str, str]]) -> None:
         super().__init__(name=name, field=field, transitions=transitions)
-        self.operation = pgtrigger.UpdateOf(field)
+        self.operation = pgtrigger.UpdateOf(field)  # type: ignore[no-untyped-call]
