@@ -96,6 +96,7 @@ def test_dbshell_starts_the_server(tmp_path, folder):
 def test_a_server_that_cannot_start_is_an_operational_error_and_has_no_user(
     folder, monkeypatch, django_db_blocker
 ):
+    """O58."""
     database = DatabaseWrapper(_settings(folder), alias="other")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with (

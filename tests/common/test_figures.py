@@ -61,6 +61,7 @@ def test_a_duration_has_its_two_largest_parts(seconds, words):
 
 
 def test_a_reset_is_told_in_its_own_zone():
+    """O19."""
     midnight = datetime(2026, 3, 11, tzinfo=UTC)
     assert formatting.reset(midnight, zone="UTC", now=NOON) == "resets at 00:00 UTC, in 12 h"
     berlin = formatting.reset(midnight, zone="Europe/Berlin", now=NOON)

@@ -108,6 +108,7 @@ def test_a_page_without_a_format_stays_a_page(registered):
 
 
 def test_a_csv_has_every_row_with_exact_figures(registered):
+    """O67."""
     registered(lambda *asked: spend())
     answer = get(person(), "agent=ada&format=csv&sort=-cost")
     found = lines(answer)

@@ -145,6 +145,7 @@ def test_after_kill_9_every_answer_that_was_seen_is_settled_and_no_hold_stays(we
 
 
 def test_every_call_that_a_killed_worker_had_sent_is_charged(web, sandbox):
+    """O56."""
     sessions = _sessions(web.url)
     for _ in range(ROUNDS):
         sandbox.clear()

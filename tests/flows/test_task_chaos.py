@@ -48,6 +48,7 @@ def database(tmp_path, django_db_blocker):
 
 
 def test_every_task_ends_and_nothing_is_lost_or_doubled_whatever_is_killed(database):
+    """O01."""
     print(f"seed {SEED}")  # noqa: T201 - to repeat it
     dice = random.Random(SEED)
     with running(("sandbox", "web", "queue", "work"), ENVIRON) as processes:

@@ -59,6 +59,7 @@ def backup(folder, key_file, **options):
 
 
 def test_a_backup_is_restored_with_all_rows_and_balances(people, tmp_path, key_file):
+    """O52."""
     add_key("nvidia-1")
     report(allocate(tokens=20_000), 700)
     make_decider()

@@ -155,6 +155,7 @@ def leave(way) -> Answer:
     ],
 )
 def test_a_stream_that_its_reader_leaves_is_charged_at_the_best_guess(ask, path, events, usage):
+    """O04."""
     deltas = {
         MESSAGES: {**TEXT, "delta": {"type": "text_delta", "text": TEXT_OF_1212_BYTES}},
         CHAT: piece(TEXT_OF_1212_BYTES),
@@ -178,6 +179,7 @@ def test_a_stream_that_its_reader_leaves_is_charged_at_the_best_guess(ask, path,
 
 
 def test_where_the_tokenizer_is_public_the_text_is_counted(ask):
+    """O04."""
     found = ask(stream_of(piece("one two three", "stop")), stream=True, said="hello there")
     assert found.usage == (9, 3, "estimated")
 
@@ -198,6 +200,7 @@ def test_the_input_that_no_one_reports_is_guessed_from_the_text(ask, model, said
 
 
 def test_a_whole_answer_without_usage_is_charged_at_the_best_guess(ask):
+    """O04."""
     body = json.dumps({"choices": [{"message": {"content": "x" * 35}}]}).encode()
     assert ask(http(body), model="llama-4").usage == (9, 10, "estimated")
 

@@ -68,6 +68,7 @@ POISONS = {
 def test_ten_other_agents_on_four_keys_see_no_error_and_the_pool_stays_whole(
     gateway, provider, case
 ):
+    """O29."""
     poison = POISONS[case]
     provider.refuse(poison.status, poison.body, when=POISON, headers=poison.headers)
     for number in range(10):

@@ -167,6 +167,7 @@ def test_a_no_to_one_key_is_the_keys_when_another_answers_the_same_request(gatew
 
 @each_no_to_a_key
 def test_the_same_no_of_two_keys_is_the_requests_and_all_keys_stay(gateway, provider, case):
+    """O29."""
     status, body, _ = ABOUT_KEY[case]
     provider.refuse(status, body, when=POISON)
     session = lend(gateway.url)

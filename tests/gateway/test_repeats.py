@@ -26,6 +26,7 @@ def session(sandbox, settings):
 @every_format
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_repeat_is_told_so_while_it_runs_and_after(sandbox, session, wire_format, stream):
+    """O10."""
     session = session._replace(wire_format=wire_format)
     ask = {"said": "[[sandbox latency_ms=1000]]", "headers": ONCE, "stream": stream}
     with ThreadPoolExecutor(1) as threads:

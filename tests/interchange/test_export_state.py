@@ -52,7 +52,7 @@ def test_the_files_of_the_demo_fleet_come_again_from_a_butler_that_imports_them(
 
 @pytest.mark.django_db
 def test_a_filled_butler_with_every_kind_of_entry_comes_again(people):
-    """Every action that the format knows, alerts of all states, sessions of all states."""
+    """O49: Every action that the format knows, alerts of all states, sessions of all states."""
     add_key("openai-1", provider="openai", per_day=1_000_000)
     for number in range(7):
         lent = allocate(tokens=9_000)
@@ -89,6 +89,7 @@ def test_a_filled_butler_with_every_kind_of_entry_comes_again(people):
 
 @pytest.mark.django_db
 def test_limits_of_one_key_in_several_zones_keep_them(people):
+    """O49."""
     key = add_key("openai-1", provider="openai", per_day=None)
     limit(key, 100_000, zone="America/Havana", reset_hour=5)
     limit(key, 90, unit="usd", period="month", zone="Pacific/Chatham")
@@ -124,6 +125,7 @@ def test_what_butler_wrote_before_an_import_and_after_it_is_exported_beside_it(p
 
 @pytest.mark.django_db(transaction=True)
 def test_agents_are_lent_budgets_and_spend_while_an_export_reads(people, tmp_path, monkeypatch):
+    """O50."""
     add_key("openai-1", provider="openai", per_day=1_000_000)
     report(allocate(tokens=9_000), 100)
     done = []
@@ -341,6 +343,7 @@ def test_the_quick_check_lets_pass_what_butler_exports():
 
 
 def test_every_type_of_an_exported_entry_is_one_that_the_import_knows():
+    """O49."""
     schema = schemas.validator(files.STATE_FILE).schema
     known = schema["$defs"]["event"]["properties"]["type"]["enum"]
     assert set(event_types.TYPE_OF_ACTION.values()) == set(known)

@@ -124,6 +124,7 @@ def test_a_provider_without_a_candidate_is_expanded_to_all(people):
     ],
 )
 def test_a_key_with_small_limits_is_lent_until_little_is_left(people, limits, tokens):
+    """O70."""
     key = add_key("small-1", per_day=None, rates=PAID)
     for terms in limits:
         limit(key, terms["amount"], unit=terms["unit"], period=terms["period"])

@@ -57,6 +57,7 @@ def test_a_limit_of_each_period_holds_and_begins_again(people, period, starts_at
 
 
 def test_several_limits_count_at_once_and_the_tightest_holds(people):
+    """O43."""
     add_key("nvidia-1", per_day=None)
     for period, amount in (("hour", 1_000), ("week", 1_500), ("year", 9_000)):
         limit(ada(), amount, period=period)

@@ -26,6 +26,7 @@ def typo(people):
 
 
 def test_a_hidden_key_is_lent_no_more_and_shown_again_as_paused(typo):
+    """O14."""
     hide()
     assert hide().hidden_at == NOON
     with pytest.raises(NoKeyCapacity):

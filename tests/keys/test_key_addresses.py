@@ -116,6 +116,7 @@ def test_such_a_key_is_switched_on_with_its_secret_or_the_old_address():
     ],
 )
 def test_an_address_outside_the_allowed_networks_is_refused(url):
+    """O44."""
     with pytest.raises(WrongValue) as refusal:
         add(base_url=url)
     assert refusal.value.field == "base_url"

@@ -104,6 +104,7 @@ def test_open_sessions_end_with_the_move_and_a_call_in_flight_is_paid_where_it_s
 
 
 def test_a_move_is_in_the_audit_of_both_cost_centres(lent):
+    """O64."""
     move(open_work=END)
     moved = entry("agent.move")
     assert (moved.before, moved.after) == ({"cost_centre": "research"}, {"cost_centre": "sales"})
@@ -197,6 +198,7 @@ def test_its_agents_can_move_in_the_same_step(lent):
 
 
 def test_it_closes_with_all_below_and_is_reopened_from_the_top(lent):
+    """O64."""
     complete(lent)
     keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=NOON)
     close()
@@ -261,6 +263,7 @@ def test_the_database_keeps_closed_cost_centres_empty(people, change):
 
 
 def test_an_agent_gets_another_name_and_the_audit_keeps_the_old_one(people):
+    """O64."""
     keys.rename_agent("ada", name=" Ada II ", reason="clearer", actor=GRACE, now=NOON)
     keys.rename_agent("ada", name="Ada II", reason="again", actor=GRACE, now=NOON)
     assert Agent.objects.get(pk="ada").name == "Ada II"

@@ -291,6 +291,7 @@ def is_a_full_hour(moment, zone):
 
 
 def test_hours_and_days_tile_two_years_of_clock_changes_in_every_zone():
+    """O13."""
     changes = [(zone, at) for zone in ZONES for at in transitions(zone, 2025)]
     assert len(changes) > 600
     for zone, at in changes:

@@ -233,6 +233,7 @@ def test_tiers_that_cannot_be_are_wrong(tiers):
 
 
 def test_a_cost_has_nine_places_and_is_rounded_once_half_up():
+    """O68."""
     rates = Rates(input=Decimal("0.0000004"), output=Decimal("0.0000005"))
     assert cost(rates, input_tokens=1, output_tokens=0) == 0
     assert cost(rates, input_tokens=0, output_tokens=1) == Decimal("0.000000001")

@@ -226,6 +226,7 @@ def test_a_base_url_is_taken_as_it_is(people, base_url):
 
 @pytest.mark.parametrize("base_url", ["api.acme.example/v1", " a.example:8443/v1", "a.example"])
 def test_https_is_assumed_for_an_address_without_a_scheme(people, base_url):
+    """O44."""
     right = f"https://{base_url.strip()}"
     assert add(base_url=base_url).base_url == right
     keys.change_key(

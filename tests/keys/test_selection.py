@@ -116,6 +116,7 @@ SMALL = replace(NVIDIA, slug="small-1", capacity=5_000, size=5_000)
     ],
 )
 def test_a_key_with_small_limits_is_lent_where_no_other_key_is(size, capacity, tokens, is_lent):
+    """O70."""
     small = replace(SMALL, size=size, capacity=capacity)
     assert (choose([small], tokens=tokens).chosen == small) == is_lent
     used_up = replace(NVIDIA, capacity=0, size=5_000_000)

@@ -50,6 +50,7 @@ def test_days_have_what_their_slices_have(session):
 
 
 def test_pages_read_days_where_they_are_made(session):
+    """O66."""
     report(session, 100)
     keys.roll_up_usage()
     # Nothing in the books does this: it shows which rows are read.

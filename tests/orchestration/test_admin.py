@@ -250,6 +250,7 @@ def test_who_may_steer_needs_no_other_right_to_change(people, reader):
 
 @pytest.mark.parametrize("name", ["task", "subtask", "attempt"])
 def test_nothing_is_added_edited_or_deleted_by_hand(people, staff, name):
+    """O14."""
     submit("Draw")
     services.claim(worker="w", most=1, now=timezone.now())
     pk = {"task": Task, "subtask": SubTask, "attempt": Attempt}[name].objects.get().pk
@@ -320,6 +321,7 @@ LIMIT = {"scope": "all", "attempts_max": "7", "reason": "a quiet night"}
 
 
 def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
+    """O47."""
     assert staff.post(page("concurrency_add"), LIMIT).status_code == 302
     limit = Concurrency.objects.get()
     assert (limit.scope, limit.attempts_max) == ("all", 7)

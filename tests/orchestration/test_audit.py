@@ -66,6 +66,7 @@ def test_who_approves_a_sub_task_is_recorded_once(people):
 
 
 def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(people):
+    """O47."""
     by = {"actor": GRACE, "now": NOON}
     for most in (3, 3, 5):
         services.set_concurrency("centre:research", attempts_max=most, **by)

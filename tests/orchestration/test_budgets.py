@@ -58,6 +58,7 @@ def other_office(transactional_db, sandbox, settings):
 
 @pytest.mark.parametrize("budget", [100, 200, 400, 600])
 def test_a_budget_that_cannot_pay_one_call_is_refused_with_the_least(other_office, budget):
+    """O31."""
     found = refused(BudgetTooSmall, "Say hello", budget=budget)
     assert f"At least {found.needed:,} tokens are needed." in found.detail
     assert budget < found.needed <= 800
@@ -72,12 +73,14 @@ def test_a_budget_that_cannot_pay_one_call_is_refused_with_the_least(other_offic
     ids=["Latin", "Chinese", "emoji"],
 )
 def test_a_long_prompt_needs_what_it_needs(other_office, text):
+    """O32."""
     found = refused(BudgetTooSmall, text, budget=1_500)
     task = run_until_done(submit(text, budget=found.needed, max_retries=0))
     assert task.status == "completed"
 
 
 def test_four_hundred_dependents_are_refused_with_what_all_need(other_office):
+    """O31."""
     dependents = [{"description": f"count {n}", "depends_on": ["1"]} for n in range(400)]
     found = refused(BudgetTooSmall, "Say hello", *dependents, budget=162_000)
     shares = planning.split(
@@ -87,6 +90,7 @@ def test_four_hundred_dependents_are_refused_with_what_all_need(other_office):
 
 
 def test_a_plan_warns_of_a_share_that_its_prompt_may_exceed(other_office):
+    """O32."""
     long = {"description": "x" * 11_000, "depends_on": ["1"], "estimated_tokens": 2_700}
     request = task_request(
         {"description": "Say hello", "estimated_tokens": 2_700}, long, budget=9_000
@@ -116,6 +120,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("kind", LIMITS)
 def test_more_than_a_limit_can_ever_lend_is_refused(people, kind):
+    """O37."""
     add_key("openai-1", provider="openai", per_day=None, rates=PAID)
     LIMITS[kind]()
     found = refused(BudgetTooLarge, "Say hello", budget=40_000_000)
@@ -124,6 +129,7 @@ def test_more_than_a_limit_can_ever_lend_is_refused(people, kind):
 
 
 def test_more_than_every_key_can_ever_lend_is_refused(people):
+    """O37."""
     add_key("nvidia-1", per_day=50_000)
     add_key("nvidia-2", per_day=70_000)
     found = refused(BudgetTooLarge, "Say hello", budget=80_000)
@@ -261,6 +267,7 @@ def used_up(**changes):
 
 @pytest.mark.parametrize("changes", [{}, {"retry_on_failure": False}])
 def test_a_retry_with_more_budget_gives_it_to_what_had_used_up_its_own(ada, changes):
+    """O11."""
     task = used_up(**changes)
     services.retry_failed(task_id=task.pk, additional_budget=20_000, actor=ACTOR, now=NOON)
     (again,) = start_attempts()
@@ -278,6 +285,7 @@ def test_more_budget_reaches_what_waits_for_its_retry(ada):
 
 
 def test_raising_the_budget_starts_what_had_used_it_up_while_others_run(ada):
+    """O11."""
     task = submit_at_noon(
         {"id": "a", "description": "gather"},
         {"id": "b", "description": "write"},

@@ -42,6 +42,7 @@ def work_once(seconds=0):
 
 @pytest.mark.parametrize("seconds", [90, -90, 30, 3_600])
 def test_a_worker_with_a_wrong_clock_takes_nothing_over(office, monkeypatch, seconds):
+    """O40."""
     task = submit(say("gather", latency_ms=2_500), max_retries=0)
     worker = threading.Thread(target=_work)
     worker.start()
@@ -78,6 +79,7 @@ def test_its_own_work_has_the_time_of_the_database(office, monkeypatch):
 
 
 def test_the_job_tells_it_and_forgets_it(people, monkeypatch):
+    """O40."""
     shift(monkeypatch, -90)
     jobs.maintain_tasks()
     assert "90.0 s behind" in Alert.objects.get().detail

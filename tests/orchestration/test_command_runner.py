@@ -173,6 +173,7 @@ def test_a_prompt_too_long_for_an_argument_is_refused(configure_command):
 def test_its_environment_has_nothing_of_butlers_own(
     configure_command, unfenced_because, monkeypatch
 ):
+    """O12."""
     monkeypatch.setenv("BUTLER_SECRET_KEY", "of butler")
     configure_command(
         "env | sort",
@@ -390,6 +391,7 @@ def test_cancelling_ends_also_what_it_started(configure_command):
 
 
 def test_one_that_ignores_the_request_to_stop_is_killed(configure_command):
+    """O02."""
     configure_command("trap '' TERM; touch ready; while :; do sleep 0.1; done")
 
     async def cancelled():
@@ -437,12 +439,14 @@ def test_a_grandchild_that_keeps_the_pipe_open_does_not_hold_it_up(configure_com
     ],
 )
 def test_a_child_that_leaves_the_process_group_ends_with_it(configure_command, script):
+    """O03."""
     configure_command(script)
     assert run_attempt(work()).text == "done\n"
     wait_until(lambda: not running_with("300.31"))
 
 
 def test_folders_that_a_program_made_read_only_are_removed(configure_command, var_dir):
+    """O39."""
     configure_command("mkdir -p a/b; touch a/b/c; chmod 500 a/b a; echo done")
     assert run_attempt(work()).text == "done\n"
     assert list((var_dir / "work").iterdir()) == []

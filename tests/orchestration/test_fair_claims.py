@@ -73,6 +73,7 @@ def test_an_agent_without_a_limit_of_its_own_has_that_of_the_settings(settings):
     "scope", ["agent:ada", "centre:research", "provider:nvidia", "runner:model"]
 )
 def test_sub_tasks_that_a_limit_stops_take_no_place_from_others(no_limit, scope):
+    """O07."""
     Concurrency.objects.create(scope=scope, attempts_max=1)
     others = submit("carol", 4, provider="openai")
     SubTask.objects.filter(task=others).update(runner="openclaw")

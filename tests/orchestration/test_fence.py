@@ -345,6 +345,7 @@ time.sleep(300)
 
 
 def test_a_daemon_that_stays_is_gone():
+    """O03."""
     python(DAEMON, marker="daemon-75")
     assert run_attempt(work()).text == "done\n"
     assert_gone("daemon-75")

@@ -75,6 +75,7 @@ def test_the_models_plan_is_done_with_what_planning_left(ada):
     ],
 )
 def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
+    """O38."""
     task = task_after_planning(answer, kind=kind)
     task.refresh_from_db()
     assert (task.status, "the keyword planner made" in task.plan_note) == ("active", True)
@@ -86,6 +87,7 @@ def test_without_a_usable_plan_keywords_make_one(ada, answer, kind):
 
 
 def test_what_the_planner_used_is_part_of_the_task(office):
+    """O38."""
     task = run_until_done(submit_for_model(now=timezone.now()))
     found = results(task)
     assert (task.status, found.successful, len(found.planning)) == ("completed", 3, 1)

@@ -96,6 +96,7 @@ def test_every_keyword_begins_a_part_in_any_case(keyword):
 
 
 def test_a_numbered_list_is_its_items_with_what_is_below_them():
+    """O20."""
     text = (
         "Do this:\n1. Research\n   - size\n   - trends\n2) Analyze, write\n10. Publish\n\nBe brief."
     )

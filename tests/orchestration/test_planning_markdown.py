@@ -31,6 +31,7 @@ INSTALLER = (
      ("   ~~~~ text", "~~~~~"), ("      ```", "```"), ("``` sh -x", "```  ")],
 )  # fmt: skip
 def test_code_in_fences_is_never_a_part(opening, closing):
+    """O21."""
     parts = descriptions(INSTALLER.format(opening, closing))
     assert len(parts) == 2
     assert parts[0].startswith("Do this:\nWrite the installer")
@@ -76,6 +77,7 @@ def test_indented_code_is_no_list():
     ],
 )
 def test_what_is_ticked_is_not_paid_again(text):
+    """O22."""
     plan = noted_keyword_plan(text)
     assert [part.description for part in plan.parts] == ["Write summary", "Send to finance"]
     assert "left out" in plan.note
@@ -95,6 +97,7 @@ def test_when_all_is_ticked_the_plan_says_so():
 
 
 def test_a_heading_goes_with_its_paragraph():
+    """O23."""
     text = (
         "## Phase one\nCollect the invoices.\n\n## Phase two\nCompare them.\n\n"
         "## Phase three\nReport."
@@ -131,6 +134,7 @@ def test_headings_say_which_list_is_the_work():
 
 
 def test_a_quotation_in_quotes_is_not_divided():
+    """O24."""
     text = 'Translate the sentence "First research, then write, finally publish" into French.'
     assert descriptions(text) == [text]
 
@@ -139,6 +143,7 @@ def test_a_quotation_in_quotes_is_not_divided():
     ("number", "parallel"), [(1_200, True), (5_000, True), (1_001, True), (100, False)]
 )
 def test_long_lists_are_read_to_their_end(number, parallel):
+    """O25."""
     text = "\n".join(f"{each}. Check vendor {each}" for each in range(1, number + 1))
     found = descriptions(text, parallel=parallel)
     assert found == [f"Check vendor {each}" for each in range(1, number + 1)]
@@ -160,11 +165,13 @@ def test_a_list_longer_than_a_plan_is_refused():
     ],
 )
 def test_what_editors_put_around_lines_is_no_text(text):
+    """O26."""
     assert descriptions(text) == ["Research vendors", "Write report"]
 
 
 @pytest.mark.parametrize("text", ["Say hello", "市場を調査する", "Bitte alles prüfen"])
 def test_a_text_that_stays_whole_has_a_note(text):
+    """O28."""
     plan = noted_keyword_plan(text)
     assert ([part.description for part in plan.parts], plan.note) == ([text], NOT_DIVIDED)
     assert noted_keyword_plan("1. one\n2. two").note == ""
@@ -203,6 +210,7 @@ def test_what_stands_in_quotation_marks_is_no_order(text):
     ],
 )
 def test_steps_and_requests_of_prose_are_found_in_many_languages(text, number):
+    """O28."""
     assert len(keyword_plan(text)) == number
 
 

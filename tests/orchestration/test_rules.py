@@ -82,6 +82,7 @@ def of(task, key):
     ],
 )
 def test_a_rule_decides_what_follows_a_failure(rule, status, error):
+    """O05."""
     task = diamond(rule)
     run(task, b="refused")
     last = of(task, "d")
@@ -106,6 +107,7 @@ def test_what_goes_on_is_told_what_is_missing():
 
 
 def test_rules_hold_along_a_chain():
+    """O05."""
     task = submit_at_noon(
         part("a"),
         part("b", "a", if_dependency_fails="skip"),
@@ -291,6 +293,7 @@ def at_gate(**changes):
 
 
 def test_a_gate_is_told_warned_of_and_expires():
+    """O08."""
     task = at_gate(approval_timeout=1_000, timeout=60)
     services.sweep(now=NOON)
     told = Alert.objects.get()
@@ -366,6 +369,7 @@ def refuse(task, key="b", actor=CAROL, reason="not now"):
 
 
 def test_an_approval_is_refused_with_a_reason():
+    """O08."""
     task = at_gate()
     refused = refuse(task)
     assert (refused.status, refused.error_kind) == ("failed", "approval_refused")
@@ -386,6 +390,7 @@ def test_it_is_refused_before_its_turn_and_others_go_on():
 
 
 def test_who_submitted_it_neither_approves_nor_refuses():
+    """O30."""
     task = at_gate()
     for verb in (services.approve, services.refuse):
         with pytest.raises(OwnApproval):

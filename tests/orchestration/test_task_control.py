@@ -39,6 +39,7 @@ def ada(people):
 
 
 def test_cancelling_ends_what_runs_within_seconds_and_what_it_used_is_known(office):
+    """O02."""
     task = submit(say("gather", latency_ms=6_500), {"description": "write", "depends_on": ["1"]})
     worker = threading.Thread(target=_work)
     worker.start()
@@ -62,6 +63,7 @@ def _work():
 
 
 def test_cancelling_twice_is_once_and_after_the_end_is_refused(ada):
+    """O17."""
     task = submit_at_noon("gather")
     for _ in range(2):
         assert services.cancel(task_id=task.pk, actor=ACTOR, now=NOON).status == "cancelled"
@@ -72,6 +74,7 @@ def test_cancelling_twice_is_once_and_after_the_end_is_refused(ada):
 
 
 def test_nothing_begins_while_a_task_is_paused_and_its_time_stands_still(ada):
+    """O41."""
     task = submit_at_noon("gather", "write", max_concurrent=1, timeout=600)
     (running,) = start_attempts()
     services.pause(task_id=task.pk, actor=ACTOR, now=NOON)

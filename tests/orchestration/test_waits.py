@@ -49,6 +49,7 @@ def fill(kind, agent="ada"):
 
 @pytest.mark.parametrize("kind", ["centre", "centre above", "agent"])
 def test_many_parts_wait_with_a_few_rows(ada, kind):
+    """O35."""
     fill(kind)
     submit_at_noon(*[f"part {n}" for n in range(60)], budget=60_000, max_concurrent=60)
     assert turns(12, most=20) == []
@@ -58,6 +59,7 @@ def test_many_parts_wait_with_a_few_rows(ada, kind):
 
 
 def test_keys_without_room_make_no_rows_either(people):
+    """O35."""
     add_key("nvidia-1", per_day=50_000)
     allocate("carol", 45_000)
     submit_at_noon(*[f"part {n}" for n in range(30)], budget=600_000, max_concurrent=30)
@@ -78,6 +80,7 @@ def test_what_waits_starts_when_there_is_room_again(ada):
 
 
 def test_a_team_without_budget_holds_no_other_back(ada):
+    """O07."""
     fill("agent")
     for _ in range(20):
         submit_at_noon("wait", budget=1_000)
@@ -110,6 +113,7 @@ def test_smaller_work_of_a_team_starts_where_larger_does_not_fit(ada):
 
 
 def test_the_end_of_a_wait_names_the_limit_and_raises_an_alert(ada):
+    """O34."""
     fill("centre")
     task = submit_at_noon("gather", budget=5_000, timeout=120)
     turns(40)
@@ -261,6 +265,7 @@ def test_what_a_program_printed_is_in_no_reason_of_a_task(ada):
 
 
 def test_the_urgent_is_not_held_up_by_what_it_needs(ada):
+    """O18."""
     submit_at_noon(
         {"id": "l", "description": "low", "priority": "low"},
         *[{"id": f"m{n}", "description": "medium"} for n in range(4)],

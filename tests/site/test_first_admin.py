@@ -26,6 +26,7 @@ def test_the_first_start_prints_a_sign_in_that_works_and_so_does_the_next(tmp_pa
 
 @pytest.mark.parametrize("name", ["admin", "grace"])
 def test_the_password_before_a_restore_is_not_printed(tmp_path, name):
+    """O53."""
     file = tmp_path / "sign-in"
     first_sign_in(file)
     restored(name=name, password="of the backup")  # noqa: S106

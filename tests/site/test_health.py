@@ -94,6 +94,7 @@ def test_not_ready_while_a_migration_is_missing(client, queue):
 
 @pytest.mark.django_db(transaction=True)
 def test_not_ready_while_the_database_takes_no_writes(client, queue):
+    """O61."""
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     try:

@@ -73,6 +73,7 @@ def test_what_is_missing_is_said_and_the_next_run_goes_on(clone, fails, said):
 
 
 def test_a_python_that_is_not_there_is_said(clone):
+    """O59."""
     ended, _ = make(clone, python="python3.99")
     assert ended.returncode != 0
     assert "Butler needs Python" in ended.stderr

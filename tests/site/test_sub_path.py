@@ -66,6 +66,7 @@ def test_every_address_of_the_pages_has_the_path(below, admin_client, people):
 
 @pytest.mark.django_db
 def test_redirects_and_cookies_have_the_path(below, client, admin_user):
+    """O62."""
     answer = client.get("/keys")
     assert answer["Location"] == "/butler/admin/login/?next=/butler/keys"
     form = {"login": admin_user.username, "password": "password", "next": "/butler/keys"}
@@ -112,6 +113,7 @@ def test_without_a_path_nothing_changes(settings):
     ],
 )
 def test_a_proxy_may_pass_the_path_on_or_remove_it(sent, own):
+    """O62."""
     scope = {"type": "http", "path": sent, "raw_path": sent.encode()}
     found = without_prefix(scope, "/butler")
     assert (found["path"], found["raw_path"]) == (own, own.encode())

@@ -170,6 +170,7 @@ def test_a_first_task_runs_once_through_the_sandbox(up, migrated, port, tmp_path
 
 @pytest.mark.slow
 def test_it_starts_again_after_all_of_it_was_killed(up, migrated, port):
+    """O01."""
     first = up(PORT=port)
     _read_until(first, "Ctrl-C stops it.")
     for process in [*psutil.Process(first.pid).children(recursive=True), first]:
@@ -181,6 +182,7 @@ def test_it_starts_again_after_all_of_it_was_killed(up, migrated, port):
 
 
 def test_a_port_in_use_is_said_with_what_to_do(up):
+    """O55."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         process = up(PORT=str(port))
