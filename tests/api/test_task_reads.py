@@ -220,6 +220,7 @@ def test_a_result_that_is_not_whole_says_why(ada, facts, cut):
 
 
 def test_a_long_result_is_read_page_by_page(ada, people):
+    """O09."""
     task = submit(ada, sub_tasks=parts("a")).json()["id"]
     text = "x" * 1_049_997 + "END"
     finish_attempt(start_attempts()[0], text=text)

@@ -74,6 +74,7 @@ def test_a_limit_changes_with_a_reason_and_the_change_is_shown(staff):
 
 
 def test_a_limit_does_not_change_without_a_reason(staff):
+    """O46."""
     api_key = add_key("nvidia-1", per_day=1_000_000)
     wanted = form_of(api_key, limits__0__amount="2500000", reason="  ")
     answer = staff.post(page("apikey_change", "nvidia-1"), wanted)

@@ -180,6 +180,7 @@ def test_loading_the_demo_fleet_keeps_what_an_operator_changed():
     ("terms", "said"),
     [
         ("--provider acme --model m --input-cost 0 --output-cost 0", "address of acme"),
+        # O65.
         ("--provider claude --model claude-sonnet-4-5", "Did you mean anthropic?"),
         ("--provider openai --model gtp-4.1", "Did you mean gpt-4.1?"),
         (f"{OPENAI} --input-cost 0.0000000004 --output-cost 0", "at most 9 decimal places"),

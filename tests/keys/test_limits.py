@@ -72,6 +72,7 @@ def test_a_limit_set_again_is_changed_and_its_window_with_it(people):
 
 
 def test_lowering_below_what_is_committed_blocks_and_breaks_nothing(people):
+    """O46."""
     add_key("nvidia-1")
     ada = Agent.objects.get(pk="ada")
     limit(ada, 50_000)

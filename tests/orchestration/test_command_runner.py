@@ -267,6 +267,7 @@ def test_not_even_a_piece_of_the_token_is_kept_where_the_output_was_cut(configur
 
 
 def test_of_a_long_output_beginning_and_end_are_kept(configure_command):
+    """O09."""
     configure_command(
         "echo first; head -c 3000000 /dev/zero | tr '\\0' x; echo last", output_bytes_max=1000
     )

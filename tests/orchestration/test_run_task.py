@@ -81,6 +81,8 @@ def plan(tmp_path, content):
 @pytest.mark.django_db(transaction=True)
 def test_a_task_is_followed_to_its_results(workers):
     output, code = run_task("Research trends, analyze data, write report", budget=100_000)
+    # The command follows the books; the task has it when the last attempt is finalized.
+    wait_until(lambda: not Attempt.objects.filter(finalized_at=None).exists())
     [task] = Task.objects.all()
     assert code == 0
     assert "2 analyze data: blocked" in output
