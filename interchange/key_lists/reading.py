@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
@@ -21,8 +21,9 @@ BYTES_MAX = 5 * 1024**2
 # `export A=1` of a shell, `set A=1` of Windows, `$env:A = 1` of PowerShell, `A: 1` of YAML.
 _PREFIX = r"\s*(?:export\s+|setx?\s+|\$env:|-\s+)?"
 _ASSIGNMENT = re.compile(_PREFIX + r"([A-Za-z_][A-Za-z0-9_]*)\s*[=:]\s*(.*?)\s*$", re.IGNORECASE)
+_SETX = re.compile(r"\s*setx\s+([A-Za-z_]\w*)\s+(.*?)(?:\s+/m)?\s*$", re.IGNORECASE)
 _LINE_OF_ENV = re.compile(
-    _PREFIX + r"(?:[A-Za-z_]\w*\s*=|(?-i:[A-Z][A-Z0-9_]*)\s*:)", re.IGNORECASE
+    _PREFIX + r"(?:[A-Za-z_]\w*\s*=|(?-i:[A-Z][A-Z0-9_]*)\s*:)|\s*setx\s", re.IGNORECASE
 )
 # What a variable says of a provider's account: OPENAI_API_KEY, OPENAI_API_KEY_2, OPENAI_MODEL.
 _VARIABLE = re.compile(
@@ -49,12 +50,36 @@ def read(content: bytes, *, file: str) -> list[Entry]:
     if lines[0].lstrip()[:1] in "[{":
         return list(_from_json(_document(text, lines, file), file))
     if _LINE_OF_ENV.match(lines[0]) and not _SEPARATOR.match(lines[0]):
-        if not (entries := list(_from_env(text))):
+        if not (entries := list(_from_variables(_assignments(text)))):
             raise MalformedFile(
                 f"{file} has no variable with a provider's key, such as OPENAI_API_KEY.", file=file
             )
         return entries
+    if _SECRET.search(text) and _ENCODED_DATA.search(text):
+        raise _encoded(file)
+    if not _has_head(lines[0]) and (entries := list(_from_variables(_assignments(text)))):
+        # Variables within YAML, such as those of a container.
+        return entries
     return list(_from_csv(text, file))
+
+
+# A Secret of Kubernetes, in YAML; its `stringData` is not encoded.
+_SECRET = re.compile(r"^kind:\s*Secret\s*$", re.MULTILINE)
+_ENCODED_DATA = re.compile(r"^data:\s*$", re.MULTILINE)
+
+
+def _encoded(file: str) -> MalformedFile:
+    return MalformedFile(
+        f"{file} has secrets that are encoded in base64. Write them decoded, as stringData.",
+        file=file,
+    )
+
+
+@sensitive_variables()
+def _has_head(line: str) -> bool:
+    return bool(_SEPARATOR.match(line.strip())) or any(
+        map(known_column, re.split(r"[,;\t|]", line.replace('"', "")))
+    )
 
 
 @sensitive_variables()
@@ -89,6 +114,12 @@ def _from_json(document: Any, file: str) -> Iterator[Entry]:
     members = document
     if isinstance(document, dict):
         members = next((document[name] for name in _LISTS if name in document), None)
+    if members is None and isinstance(document, dict):
+        if document.get("kind") == "Secret" and "data" in document:
+            raise _encoded(file)
+        if entries := list(_from_variables(_variables(document))):
+            yield from entries
+            return
     if not isinstance(members, list):
         raise MalformedFile(f"{file} must be a list of keys, or have one as keys.", file=file)
     for number, member in enumerate(members, start=1):
@@ -99,6 +130,16 @@ def _from_json(document: Any, file: str) -> Iterator[Entry]:
         _refuse_twice([of for of, _ in named], f"{file}: object {number}")
         values = {of: _text(value) for of, value in named if of and value is not None}
         yield Entry(line=number, values=values)
+
+
+@sensitive_variables()
+def _variables(document: Mapping[str, Any], depth: int = 3) -> Iterator[tuple[int, str, str]]:
+    """The variables of an object of names and values, and of the objects in it."""
+    for name, value in document.items():
+        if isinstance(value, str):
+            yield 1, name, value.strip()
+        elif isinstance(value, dict) and depth > 1:
+            yield from _variables(value, depth - 1)
 
 
 # What lists of keys are called in files that have more.
@@ -177,22 +218,27 @@ def _row(line: int, cells: list[str], columns: list[str | None]) -> Entry:
 
 
 @sensitive_variables()
-def _from_env(text: str) -> Iterator[Entry]:
+def _assignments(text: str) -> Iterator[tuple[int, str, str]]:
+    """The number of the line, the name and the value of each variable."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if assigned := _ASSIGNMENT.match(line) or _SETX.match(line):
+            yield number, assigned[1], _unquoted(assigned[2])
+
+
+@sensitive_variables()
+def _from_variables(variables: Iterable[tuple[int, str, str]]) -> Iterator[Entry]:
     """A key for each variable of a provider. Others, such as DEBUG, are told as a problem only if
     they look like a secret of a provider that is not known."""
     accounts: dict[str, tuple[int, dict[str, str]]] = {}
     problems: list[Entry] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        assigned = _ASSIGNMENT.match(line)
-        named = assigned and _VARIABLE.fullmatch(assigned[1].upper())
-        if not assigned or not named:
+    for number, variable, value in variables:
+        if not (named := _VARIABLE.fullmatch(variable.upper())):
             continue
-        value = _unquoted(assigned[2])
         of = _OF_VARIABLE.get(named["what"], "secret")
         provider = provider_of_variable(named["provider"])
         if provider is None:
             if named["what"] in _OF_PROVIDERS and value:
-                problem = f"{assigned[1]} names no provider that Butler knows."
+                problem = f"{variable} names no provider that Butler knows."
                 problems.append(Entry(line=number, values={}, problem=problem))
             continue
         account = (named["account"] or "").lower().replace("_", "-")
@@ -201,7 +247,7 @@ def _from_env(text: str) -> Iterator[Entry]:
             name, (number, {"key_id": name, "provider": provider})
         )
         if of == "secret" and value and values.get(of, value) != value:
-            problem = f"{assigned[1]} is a second secret of {name}, which line {line_of} names."
+            problem = f"{variable} is a second secret of {name}, which line {line_of} names."
             problems.append(Entry(line=number, values={}, problem=problem))
         elif value:
             values[of] = value

@@ -148,6 +148,11 @@ ACME_AI_API_KEY=a-1
         "OPENAI_API_KEY: s-1",
         "  - OPENAI_API_KEY: 's-1'",
         "FOO=1\nexport OPENAI_API_KEY=s-1;",
+        'setx OPENAI_API_KEY "s-1" /m',
+        "kind: Secret\nstringData:\n  OPENAI_API_KEY: s-1",
+        "services:\n  app:\n    environment:\n      - OPENAI_API_KEY=s-1",
+        '{"OPENAI_API_KEY": "s-1", "DEBUG": true}',
+        '{"data": {"data": {"OPENAI_API_KEY": "s-1"}, "metadata": {"version": 2}}}',
     ],
 )
 def test_a_variable_is_read_as_shells_and_programs_write_it(line):
@@ -232,6 +237,9 @@ def read_number(text):
         (b'[{"id": "a", "name": "b"}]', "key_id twice"),
         (b"- key_id: a1\n  provider: openai\n", "has no head"),
         (b'{"a": 1}', "must be a list"),
+        (b'{"items": [{"login": {"password": "s"}}]}', "must be a list"),
+        (b"data:\n  OPENAI_API_KEY: cy0x\nkind: Secret\n", "base64"),
+        (b'{"kind": "Secret", "data": {"OPENAI_API_KEY": "cy0x"}}', "base64"),
         (b'[{"id": ', "line 1"),
         (b'key_id,provider\n"a,b', "line 2"),
         (b"key_id,provder\n", "Did you mean provider"),
