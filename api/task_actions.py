@@ -105,7 +105,8 @@ class RetryView(TaskActionView):
             required=False,
             max_length=ID_MAX,
             help_text="The id of the only sub-task to retry. The failed ones that it depends on, "
-            "and those that wait only for it, are retried with it. The default is all that failed.",
+            "and those that wait only for it, are retried with it. One that was skipped runs, if "
+            "none that depends on it has started. The default is all that failed.",
         )
         additional_budget = Tokens(
             required=False,

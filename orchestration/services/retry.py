@@ -48,7 +48,8 @@ def retry_failed(
     """Run failed and cancelled sub-tasks, and those that depend on them, once more.
 
     `key`: only this sub-task, those that it needs, and those that only wait for these, also while
-    others run; None: all. Succeeded sub-tasks, and those that a person skipped, stay as they are.
+    others run; None: all. Succeeded sub-tasks, and those that a person skipped, stay as they are;
+    a skipped one that is named runs, unless one that depends on it has started without it.
     The budget grows by `additional_budget` tokens; what is left beyond the shares is for those that
     had used up theirs. Where the shares no longer fit into what is left, they are split again.
     Repeating the call with its idempotency key changes nothing. Refusals: TaskNotFound,
@@ -99,14 +100,27 @@ def _failed(task: Task, key: str | None) -> list[SubTask]:
     """The failed and cancelled sub-tasks, or those of them that a retry of one takes along."""
     again = failed_sub_tasks(task)
     if key is not None:
-        part = SubTask.objects.filter(task=task, key=key).values_list("pk", flat=True).first()
+        part = SubTask.objects.filter(task=task, key=key).first()
         if part is None:
             raise SubTaskNotFound(task_id=task.pk, sub_task=key)
-        chosen = with_dependencies(part, [one.pk for one in again])
+        if part.error_kind == "skipped" and _wait_for_it_again(part):
+            again.append(part)
+        chosen = with_dependencies(part.pk, [one.pk for one in again])
         again = [one for one in again if one.pk in chosen]
     if not again:
         raise NothingToRetry(task_id=task.pk)
     return again
+
+
+def _wait_for_it_again(skipped: SubTask) -> bool:
+    """Let those that depend on a skipped sub-task wait for it again; False if one went on."""
+    dependents = SubTask.objects.filter(dependencies__needs=skipped)
+    if dependents.filter(Q(attempts_made__gt=0) | Q(status=S.SUCCEEDED)).exists():
+        return False
+    to_come = dependents.filter(status__in=SubTask.TO_COME)
+    ids = list(to_come.values_list("pk", flat=True))
+    SubTask.objects.filter(pk__in=ids).update(status=S.BLOCKED, waiting_since=None)
+    return True
 
 
 def failed_sub_tasks(task: Task) -> list[SubTask]:

@@ -213,6 +213,27 @@ def test_a_retry_of_everything_leaves_what_was_skipped():
         services.retry_failed(task_id=task.pk, key="b", actor=ACTOR, now=NOON)
 
 
+def test_a_skipped_part_that_is_named_runs_unless_others_went_on():
+    """O05 and O41: what was skipped by mistake."""
+    task = submit_at_noon(part("a"), part("b"), part("c", "b"), part("d", "c"), part("e", "a"))
+    for key in ("b", "c", "a"):
+        services.skip(task_id=task.pk, key=key, actor=ACTOR, now=NOON)
+    assert statuses(task) == ["cancelled", "cancelled", "cancelled", "waiting", "waiting"]
+    services.retry_failed(task_id=task.pk, key="c", actor=ACTOR, now=NOON)
+    assert statuses(task) == ["cancelled", "cancelled", "waiting", "blocked", "waiting"]
+    services.retry_failed(task_id=task.pk, key="b", actor=ACTOR, now=NOON)
+    assert statuses(task) == ["cancelled", "waiting", "blocked", "blocked", "waiting"]
+    started = {attempt.sub_task.key: attempt for attempt in start_attempts()}
+    assert set(started) == {"b", "e"}
+    with pytest.raises(NothingToRetry):
+        services.retry_failed(task_id=task.pk, key="a", actor=ACTOR, now=NOON)
+    finish_attempt(started["e"])
+    finish_attempt(started["b"])
+    assert run(task) == ["c", "d"]
+    assert statuses(task) == ["cancelled", *["succeeded"] * 4]
+    assert_tasks_balance()
+
+
 def test_what_runs_or_is_done_is_not_skipped():
     task = submit_at_noon(part("a"), part("b"), max_concurrent=1)
     start_attempts()
