@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Model
-from psycopg import Connection, Cursor
+from psycopg import Connection, RawCursor
 
 _COMMENT = re.compile(r"--[^\n]*")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
@@ -29,9 +29,9 @@ class Statement(Generic[RowT]):
     """SQL with named parameters (psycopg style), and the NamedTuple that each row becomes.
 
     The fields of `row` are the names of the output columns, in their order: rows are made by
-    position, and a test compares the names. `text` is without comments and on one line, because
-    psycopg parses a text of over 4,096 characters again for each call. `query` is the same as
-    PostgreSQL takes it, with numbers for the names of `parameters`.
+    position, and a test compares the names. `text` is without comments and on one line. `query` is
+    the same as PostgreSQL takes it, with numbers for the names of `parameters`: psycopg parses a
+    text of over 4,096 characters again for each call, which takes 0.2 ms and more.
     """
 
     text: str
@@ -82,8 +82,8 @@ def fetch(statement: Statement[RowT], **parameters: Any) -> list[RowT]:
     raw = _connected()
     # Django's own cursors send the values inside the text, so that PostgreSQL plans these long
     # statements again each time; prepared, planning is paid once per connection.
-    with connection.wrap_database_errors, Cursor(raw) as cursor:
-        cursor.execute(statement.text, parameters, prepare=True)
+    with connection.wrap_database_errors, RawCursor(raw) as cursor:
+        _execute(cursor, statement, parameters)
         return _rows(cursor, statement)
 
 
@@ -109,9 +109,9 @@ def fetch_together(*steps: Step) -> list[list[Any]]:
     raw = _connected()
     with connection.wrap_database_errors:
         with raw.pipeline():
-            cursors = [Cursor(raw) for _ in steps]
+            cursors = [RawCursor(raw) for _ in steps]
             for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
-                cursor.execute(statement.text, parameters, prepare=True)
+                _execute(cursor, statement, parameters)
         # Not in the block: there, the first look would flush, and the end of the block wait again.
         return [
             _rows(cursor, statement) for cursor, (statement, _) in zip(cursors, steps, strict=True)
@@ -141,7 +141,14 @@ def _connected() -> Connection[Any]:
     return raw
 
 
-def _rows(cursor: Cursor[Any] | CursorWrapper, statement: Statement[RowT]) -> list[RowT]:
+def _execute(
+    cursor: RawCursor[Any], statement: Statement[Any], parameters: dict[str, Any]
+) -> None:
+    values = [parameters[name] for name in statement.parameters]
+    cursor.execute(statement.query, values, prepare=True)
+
+
+def _rows(cursor: RawCursor[Any] | CursorWrapper, statement: Statement[RowT]) -> list[RowT]:
     if not statement.row._fields:
         return []
     # Not `cursor.description`: it makes an object of every column, each time.

@@ -86,9 +86,13 @@ class TextIndex:
         flat = np.bincount(cells, products, asked.size * self.size).astype(float, copy=False)
         cosines: Floats = flat.reshape(asked.size, self.size)
         common = ~rare
-        if common.any():
+        weight = asked.weight[common].astype(np.float32)
+        if asked.size == 1:
+            # The buckets of one text are few: the others need not be read.
+            cosines += weight @ self._common.weights[place[common]]
+        elif len(weight):
             given = np.zeros((asked.size, len(self._common.weights)), np.float32)
-            given[asked.row[common], place[common]] = asked.weight[common]
+            given[asked.row[common], place[common]] = weight
             cosines += given @ self._common.weights
         return cosines
 
@@ -150,6 +154,8 @@ class Query(NamedTuple):
 
     def sums(self, values: Floats) -> Floats:
         """The weighted sum of the values of the buckets of each text: texts × targets."""
+        if self.size == 1:
+            return (self.weight @ values[self.position])[None]
         found = values[self.position] * self.weight[:, None]
         sums = [np.bincount(self.row, column, self.size) for column in found.T]
         return np.stack(sums, axis=1)

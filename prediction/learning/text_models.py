@@ -121,6 +121,8 @@ def _largest(similar: Floats, count: int) -> Ints:
     """
     groups = 4 * count
     rows, columns = similar.shape
+    if rows == 1 and columns > count:
+        return _largest_of_one(similar[0], count)[None]
     if columns < 2 * groups:
         return np.argpartition(-similar, count - 1, axis=1)[:, :count]
     whole = columns // groups * groups
@@ -138,6 +140,15 @@ def _largest(similar: Floats, count: int) -> Ints:
     found[~plain] = column[kept].reshape(-1, count)
     found[plain] = np.argpartition(-similar[plain], count - 1, axis=1)[:, :count]
     return found
+
+
+def _largest_of_one(similar: Floats, count: int) -> Ints:
+    """The same of one row: a sample would take longer than all of it."""
+    bound = np.partition(similar, -count)[-count]
+    if bound <= _WEIGHT_MIN:
+        return np.argpartition(-similar, count - 1)[:count]
+    left = np.flatnonzero(similar >= bound)
+    return left[np.argsort(-similar[left], kind="stable")[:count]]
 
 
 def _counted(features: Floats, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
