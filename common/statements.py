@@ -141,9 +141,7 @@ def _connected() -> Connection[Any]:
     return raw
 
 
-def _execute(
-    cursor: RawCursor[Any], statement: Statement[Any], parameters: dict[str, Any]
-) -> None:
+def _execute(cursor: RawCursor[Any], statement: Statement[Any], parameters: dict[str, Any]) -> None:
     values = [parameters[name] for name in statement.parameters]
     cursor.execute(statement.query, values, prepare=True)
 

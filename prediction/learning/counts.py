@@ -76,8 +76,12 @@ class Totals(NamedTuple):
 
 def totals_of(traits: NDArray[np.uint8], lengths: Ints) -> Totals:
     """The totals of texts; `traits`: of the words of all texts, one after the other."""
-    text = np.repeat(np.arange(len(lengths)), lengths)
     kinds = len(_KINDS) + 1
+    if len(lengths) == 1:
+        by_kind = np.bincount(traits & _KIND_BITS, minlength=kinds)[None]
+        named, digits = (np.count_nonzero(traits & bit) for bit in (_ALPHANUMERIC, _DIGITS))
+        return Totals(lengths, np.array([named]), np.array([digits]), by_kind[:, 1:])
+    text = np.repeat(np.arange(len(lengths)), lengths)
     cells = text * kinds + (traits & _KIND_BITS)
     by_kind = np.bincount(cells, minlength=kinds * len(lengths)).reshape(-1, kinds)
     return Totals(

@@ -18,6 +18,7 @@ BUCKETS = 1 << BUCKET_BITS
 # A text is read to this many characters, and from its end to a quarter as many: what comes between
 # says little more about the work, and a megabyte would take a second.
 CHARACTERS_READ = 24_000
+_BUCKET_SHIFT = np.uint64(64 - BUCKET_BITS)
 TERMS_MAX = 600
 # So many texts are looked at together.
 TEXTS_MAX = 1 << 12
@@ -71,17 +72,23 @@ def terms_of(words: Words, lengths: Ints) -> list[Terms]:
     """The buckets of the words and pairs of each text; at most TERMS_MAX of them, the more frequent
     first. `words`: of all texts, TEXTS_MAX at most, one after the other; `lengths`: how many each
     text has."""
-    text = np.repeat(np.arange(len(lengths)), lengths)
     pairs = _together(words[:-1], words[1:])
+    if len(lengths) == 1:
+        # Of one text half of the steps do.
+        cells = (np.concatenate([words, pairs]) >> _BUCKET_SHIFT).astype(np.int32)
+        cells.sort()
+        first = _first_of_equals(cells)
+        return [_most_frequent(cells[first], _differences(first, len(cells)))]
+    text = np.repeat(np.arange(len(lengths)), lengths)
     paired = text[:-1] == text[1:]
     hashes = np.concatenate([words, pairs[paired]])
     of_text = np.concatenate([text, text[:-1][paired]])
     # A text and a bucket in one number: those of 32 bits are sorted twice as quickly.
-    cells = (hashes >> np.uint64(64 - BUCKET_BITS)).astype(np.int32)
+    cells = (hashes >> _BUCKET_SHIFT).astype(np.int32)
     cells |= of_text.astype(np.int32) << BUCKET_BITS
     cells.sort()
-    first = np.flatnonzero(np.concatenate([[True], cells[1:] != cells[:-1]])[: len(cells)])
-    counts = np.diff(first, append=len(cells)).astype(np.int32)
+    first = _first_of_equals(cells)
+    counts = _differences(first, len(cells))
     cells = cells[first]
     ends = np.searchsorted(cells, np.arange(1, len(lengths), dtype=np.int32) << BUCKET_BITS)
     cells &= BUCKETS - 1
@@ -91,6 +98,21 @@ def terms_of(words: Words, lengths: Ints) -> list[Terms]:
         _most_frequent(cells[start:end].copy(), counts[start:end].copy())
         for start, end in pairwise(bounds)
     ]
+
+
+def _first_of_equals(cells: NDArray[np.int32]) -> Ints:
+    """Where each value of a sorted array begins."""
+    is_first = np.ones(len(cells), bool)
+    np.not_equal(cells[1:], cells[:-1], out=is_first[1:])
+    return is_first.nonzero()[0]
+
+
+def _differences(starts: Ints, end: int) -> NDArray[np.int32]:
+    """How far each start is from the next, the last from the end."""
+    found = np.empty(len(starts), np.int32)
+    np.subtract(starts[1:], starts[:-1], out=found[:-1], casting="unsafe")
+    found[-1:] = end - starts[-1:]
+    return found
 
 
 def _most_frequent(buckets: NDArray[np.int32], counts: NDArray[np.int32]) -> Terms:
@@ -128,6 +150,10 @@ def bands_of(words: Words, lengths: Ints) -> NDArray[np.int64]:
 def _runs(words: Words, lengths: Ints) -> tuple[Words, Ints]:
     """The runs of three words of each text, one text after the other, and how many each has; of a
     shorter text, its words."""
+    if len(lengths) == 1:
+        if len(words) < 3:
+            return words, lengths
+        return _together(_together(words[:-2], words[1:-1]), words[2:]), lengths - 2
     ends = np.cumsum(lengths)
     threes = lengths > 2
     runs = words.copy()

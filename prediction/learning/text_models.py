@@ -48,6 +48,8 @@ class TextModels:
 
     def predict(self, sketches: Sequence[Sketch]) -> Floats:
         """The mean of the three for each text: texts × targets."""
+        if len(sketches) == 1:
+            return self._predict_one(sketches[0])
         parts = [
             self._predict(sketches[start : start + _ASKED_AT_ONCE])
             for start in range(0, len(sketches), _ASKED_AT_ONCE)
@@ -68,6 +70,19 @@ class TextModels:
         linear = asked.sums(self._of_buckets) + np.concatenate(counted)
         mean: Floats = (2 * self.centre + linear + np.concatenate(similar)) / 3
         return mean
+
+    def _predict_one(self, sketch: Sketch) -> Floats:
+        """The same of one text, as a row, without what only several need."""
+        asked = self.index.query([sketch.terms])
+        similar = self.index.similarities(asked)[0]
+        nearest = _largest_of_one(similar, min(NEIGHBOURS, len(similar)))
+        weight = np.maximum(similar[nearest], _WEIGHT_MIN)
+        near = weight @ self.values[nearest] / weight.sum()
+        scaled = (sketch.counts - self.count_mean) / self.count_scale
+        linear = asked.weight @ self._of_buckets[asked.position]
+        linear += _cosines(scaled) @ self.count_weights
+        mean: Floats = (2 * self.centre + linear + near) / 3
+        return mean[None]
 
     @cached_property
     def _of_buckets(self) -> Floats:
@@ -121,8 +136,6 @@ def _largest(similar: Floats, count: int) -> Ints:
     """
     groups = 4 * count
     rows, columns = similar.shape
-    if rows == 1 and columns > count:
-        return _largest_of_one(similar[0], count)[None]
     if columns < 2 * groups:
         return np.argpartition(-similar, count - 1, axis=1)[:, :count]
     whole = columns // groups * groups
@@ -143,7 +156,7 @@ def _largest(similar: Floats, count: int) -> Ints:
 
 
 def _largest_of_one(similar: Floats, count: int) -> Ints:
-    """The same of one row: a sample would take longer than all of it."""
+    """The same places of one row: a sample would take longer than all of it."""
     bound = np.partition(similar, -count)[-count]
     if bound <= _WEIGHT_MIN:
         return np.argpartition(-similar, count - 1)[:count]

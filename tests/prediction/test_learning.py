@@ -127,6 +127,8 @@ def test_a_group_leaves_the_rule_of_words_when_its_history_says_so():
 )
 def test_every_text_has_a_sketch(learned, text):
     found = learned.forecast(sketch(text), ADA)
+    [_, together] = learned.forecasts([(None, ADA), (sketch(text), ADA), (sketch("x"), ADA)])[:2]
+    assert np.allclose(found.quantiles, together.quantiles, rtol=1e-6)
     assert np.isfinite(found.quantiles).all()
 
 
@@ -188,6 +190,10 @@ def test_the_nearest_are_the_largest(similar):
     found = np.sort(np.take_along_axis(similar, places, 1), axis=1)
     assert np.array_equal(found, np.sort(similar, axis=1)[:, -25:])
     assert all(len(set(row)) == 25 for row in places.tolist())
+    for row, among in zip(similar, places, strict=True):
+        alone = text_models._largest_of_one(row, 25)
+        # Of equal ones, the same.
+        assert np.array_equal(alone, among) or np.sort(row)[-25] <= text_models._WEIGHT_MIN
 
 
 def test_a_sketch_needs_the_key_and_has_no_word():
