@@ -74,7 +74,7 @@ class TextIndex:
         position = self._position[text.buckets]
         known = position >= 0
         position = position[known]
-        weight = (1 + np.log(text.counts[known])) * self.idf[position]
+        weight = (1 + np.log(text.counts[known].astype(float))) * self.idf[position]
         weight /= max(float(weight @ weight) ** 0.5, 1e-9)
         return Query(np.zeros(len(position), np.int64), position, weight, 1)
 

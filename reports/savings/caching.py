@@ -1,9 +1,9 @@
 """Input that is sent again and again, and not read from the provider's cache."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from gateway.models import RepeatedInput
 from keys.books.queries.spend import Spend, SpendFilter, slice_start, spend_total
@@ -17,6 +17,7 @@ from prediction.savings.cheaper import AMOUNT_MIN
 from prediction.savings.portions import Spent, portion
 from reports.savings.tries import spent, spent_on_failures
 
+AttemptT = TypeVar("AttemptT", FirstAttempt, RepeatedAttempts)
 _COLUMNS = (
     *("calls", "input_tokens", "repeated_tokens", "cached_tokens"),
     *("missed_tokens", "fresh_tokens"),
@@ -45,6 +46,7 @@ def uncached_input(
         (each.api_key_id, each.model.name): each.price
         for each in ServedModel.objects.select_related("model", "price")
     }
+    first, later = _by_use(tried), _by_use(each for each in failed if each.number > 1)
     for use, quarters in _quarters(since, until).items():
         price = prices.get((use.api_key, use.model))
         if price is None or use.agent not in centres:
@@ -55,7 +57,7 @@ def uncached_input(
         found = caching(quarters, per_token, month_tokens=float(spend.input_tokens))
         if found and found.amount.low >= AMOUNT_MIN:
             saving = _saving(use, found, per_token)
-            portions = _portions(use, spend, tried, failed)
+            portions = _portions(use, spend, first.get(use, []), later.get(use, []))
             yield saving._replace(cost_centre=centres[use.agent], spent=portions)
 
 
@@ -113,19 +115,17 @@ def _remedy(rates: InputRates) -> str:
     )
 
 
+def _by_use(made: Iterable[AttemptT]) -> dict[_Use, list[AttemptT]]:
+    found: dict[_Use, list[AttemptT]] = defaultdict(list)
+    for each in made:
+        found[_Use(each.agent, each.api_key, each.model)].append(each)
+    return found
+
+
 def _portions(
-    use: _Use,
-    spend: Spend,
-    tried: Sequence[FirstAttempt],
-    failed: Sequence[RepeatedAttempts],
+    use: _Use, spend: Spend, first: list[FirstAttempt], later: list[RepeatedAttempts]
 ) -> Spent:
     """What the calls cost, of which attempts of parts may be another proposal's, too."""
-    mine = [each for each in tried if _Use(each.agent, each.api_key, each.model) == use]
-    later = [
-        each
-        for each in failed
-        if each.number > 1 and _Use(each.agent, each.api_key, each.model) == use
-    ]
-    portions = {**spent(mine), **spent_on_failures(later)}
+    portions = {**spent(first), **spent_on_failures(later)}
     rest = float(spend.cost) - sum(portions.values())
     return {**portions, portion(*use, "rest"): max(rest, 0.0)}

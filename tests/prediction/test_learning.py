@@ -192,8 +192,8 @@ def test_the_nearest_are_the_largest(similar):
     assert all(len(set(row)) == 25 for row in places.tolist())
     for row, among in zip(similar, places, strict=True):
         alone = text_models._largest_of_one(row, 25)
-        # Of equal ones, the same.
-        assert np.array_equal(alone, among) or np.sort(row)[-25] <= text_models._WEIGHT_MIN
+        assert len(set(alone.tolist())) == 25
+        assert np.array_equal(np.sort(row[alone]), np.sort(row[among]))
 
 
 def test_a_sketch_needs_the_key_and_has_no_word():
