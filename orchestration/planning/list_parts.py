@@ -15,7 +15,7 @@ from orchestration.planning import section_labels
 from orchestration.planning.item_markers import are_letters, number_of
 from orchestration.planning.outline import Item, Section, headings, outline
 
-_KINDS = ("number", "decimal", "weak", "letter", "bullet", "row", "emoji")
+_KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "row", "emoji")
 _AFTER_ITEM = re.compile(r"[,;]\s{0,3}(?:and|then)?\Z")
 _LOOK_BACK = 20
 
@@ -99,7 +99,7 @@ def _preferred(items: list[Item]) -> list[Item]:
 
 
 def _is_list(kind: str, same: list[Item]) -> bool:
-    if kind == "emoji":
+    if kind in ("emoji", "dot"):
         return len(same) > 1
     if kind == "letter":
         return len(same) > 1 and are_letters(same[0].marker, same[1].marker)

@@ -19,11 +19,14 @@ _REPLY = re.compile(
     r"mensaje original|message d'origine|message d’origine|原始邮件|元のメッセージ)"
     r"[ ]?-{2,20}+[ \t]*+"
     r"|_{20,}+[ \t]*+"
-    # Outlook's head of the mail below: a sender, then a time.
+    # Outlook's head of the mail below: a sender, a time, and soon a subject.
     r"|[ \t]*+\*?(?:from|von|de|da|van|od|от|från|发件人|寄件者|差出人)[ \u00a0]?[:：]"
     r"[^\n]*+\n[ \t]*+\*?(?:sent|date|gesendet|datum|enviado(?: el)?|fecha|envoyé|inviato|data|"
     r"verzonden|wysłano|"
     r"отправлено|дата|skickat|发送时间|寄件日期|送信日時|日時)[ \u00a0]?[:：][^\n]*+"
+    r"(?:\n[^\n]{1,500}){0,3}?\n[ \t]*+\*?(?:subject|betreff|asunto|objet|assunto|oggetto|"
+    r"onderwerp|"
+    r"temat|тема|ämne|主题|主旨|件名)[ \u00a0]?[:：][^\n]*+"
     r"|(?:on|am|el|le|em|il)[ ][^\n]{4,120}[ ](?:wrote|schrieb[^\n:]{0,80}|escribió|a écrit|"
     r"écrit|escreveu|ha scritto)[ \u00a0]?:[ \t]*+)$",
     re.IGNORECASE | re.MULTILINE,

@@ -19,7 +19,7 @@ _BOLD_LEVEL, _LABEL_LEVEL = 7, 8
 _NESTED_FROM = 2
 # Of bullets, these also begin headings, in Japan above all.
 _BIG_BULLETS = frozenset("■◆▼●□◇○")
-_KINDS = ("number", "decimal", "weak", "letter", "bullet", "emoji")
+_KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "emoji")
 # As many as a plan can have at most in any installation.
 ITEMS_MAX = 100_000
 
@@ -180,6 +180,9 @@ class _Reader:
             item.has_box = True
         if box or self.text.startswith("~~", begin):
             item.is_done = item_markers.is_done(box or "", self.text, begin)
+        if box and box[0] in "TNW":
+            # “TODO app” is perhaps no box; its word is kept.
+            item.begin = match.start("box")
         self.sections[-1].items.append(item)
 
     def _label(self, match: re.Match[str]) -> None:

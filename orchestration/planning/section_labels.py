@@ -38,7 +38,7 @@ related issues|attendees|participants|present|absent|apologies|agenda|discussion
 decisions?|decided|minutes|done|completed|finished|closed|already done|what we have|
 what is done|faq|risks?|open questions|dependencies|prerequisites|glossary|examples?|
 facts?|known facts|what we know|given|current state|current situation|situation|status quo|
-findings|observations|measurements|figures|statistics|
+statistics|
 is your feature request related to a problem.{0,60}|
 describe (?:the )?(?:bug|problem|issue|alternatives.{0,40})|alternatives|
 alternatives you.ve considered|types? of changes?|kind of change|change type|severity|priority|

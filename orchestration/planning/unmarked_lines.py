@@ -43,8 +43,10 @@ def line_parts(text: str, copy: str) -> list[tuple[str, str]]:
     for found in (list(_MARKED.finditer(copy)), _counted(copy)):
         if len(found) > 1:
             return _cut(text, [match.span() for match in found], len(text))
-    if len(days := [(match.start(), match.start()) for match in _DAY.finditer(copy)]) > 1:
-        return _cut(text, days, len(text))
+    days = list(_DAY.finditer(copy))
+    # “Mon: 9–17” is an opening hour.
+    if len(days) > 1 and not any(copy[match.end()].isdigit() for match in days):
+        return _cut(text, [(match.start(), match.start()) for match in days], len(text))
     for match in _LABELLED.finditer(copy):
         lines = match["lines"].split("\n")
         if _is_label(match["label"], bool(match["gap"])) and _are_items(lines):
