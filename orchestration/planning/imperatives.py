@@ -24,7 +24,7 @@ _ENGLISH = (
 # Names of things as well, unless a word such as “the” follows.
 _ENGLISH_NOUNS = (
     "answer|audit|benchmark|book|call|check|close|code|contact|copy|count|crawl|design|"
-    "document|draft|estimate|figure|file|fill|filter|flag|forecast|format|group|hand|"
+    r"document|draft|estimate|figure(?![ ]+\d)|file|fill|filter|flag|forecast|format|group|hand|"
     "interview|issue|join|label|list|load|look|mail|map|mark|match|measure|model|monitor|"
     "move|note|order|outline|patch|pick|ping|plan|plot|post|present|print|profile|pull|push|"
     "put|rank|record|release|repair|reply|report|request|research|run|save|scan|schedule|"

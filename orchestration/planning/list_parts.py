@@ -18,6 +18,8 @@ from orchestration.planning.outline import Item, Section, headings, outline
 _KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "row", "emoji")
 _AFTER_ITEM = re.compile(r"[,;]\s{0,3}(?:and|then)?\Z")
 _LOOK_BACK = 20
+# So many lines that begin with an emoji are decoration.
+_EMOJI_MAX = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,9 @@ def _preferred(items: list[Item]) -> list[Item]:
 
 
 def _is_list(kind: str, same: list[Item]) -> bool:
-    if kind in ("emoji", "dot"):
+    if kind == "emoji":
+        return len(same) > _EMOJI_MAX
+    if kind == "dot":
         return len(same) > 1
     if kind == "letter":
         return len(same) > 1 and are_letters(same[0].marker, same[1].marker)

@@ -17,6 +17,7 @@ from orchestration.refusals import WrongPlan
 
 _BOLD_LEVEL, _LABEL_LEVEL = 7, 8
 _NESTED_FROM = 2
+_CODE_MARGIN = 4
 # Of bullets, these also begin headings, in Japan above all.
 _BIG_BULLETS = frozenset("■◆▼●□◇○")
 _KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "emoji")
@@ -92,7 +93,9 @@ class _Reader:
         if self.blocks and self._is_code(match, kind):
             return
         if kind == "heading":
-            self._heading(match.start(), match.end(), len(match["heading"]))
+            # With more margin it is a comment of code.
+            if len(match["indent"].expandtabs(4)) < _CODE_MARGIN:
+                self._heading(match.start(), match.end(), len(match["heading"]))
         elif kind == "underline":
             self._underlined(match)
         elif kind == "bold":

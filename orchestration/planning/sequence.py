@@ -121,7 +121,9 @@ _MARK = re.compile(
 )
 _CONDITION = re.compile(
     r"\W*+(?:if|when|whenever|unless|once|wenn|falls|sobald|si|cuando|quand|lorsque|se|"
-    r"अगर|यदि|जब|إذا|اذا|عندما)(?=\s)|\W*+(?:如果|若|当|當|もし)",
+    r"als(?! (?:erstes|zweites|nächstes|letztes))|indien|wanneer|jeśli|gdy|если|когда|якщо|коли|"
+    r"eğer|אם|যদি|만약|nếu|khi|jika|kalau|bila|om(?! te)|när|hvis|når|pokud|když|dacă|"
+    r"αν|όταν|jos|اگر|अगर|यदि|जब|إذا|اذا|عندما)(?=\s)|\W*+(?:如果|若|当|當|もし)",
     re.IGNORECASE,
 )
 _REQUEST = re.compile(

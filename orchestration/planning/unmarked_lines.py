@@ -9,8 +9,9 @@ _MARKED = re.compile(
 )
 # “KR1: …”, “Task 2 – …”; and days.
 _COUNTED = re.compile(
-    r"^(?P<word>[^\W\d_]{1,12}+)[ -]?(?P<number>\d{1,3})[ ]?(?:[:.)]|[–-](?=[ ]))[ \t]++(?=\S)",
-    re.MULTILINE,
+    r"^(?!(?:figure|table|chart|image|option|line|page|version|chapter|abbildung|tabelle)\b)"
+    r"(?P<word>[^\W\d_]{1,12}+)[ -]?(?P<number>\d{1,3})[ ]?(?:[:.)]|[–-](?=[ ]))[ \t]++(?=\S)",
+    re.MULTILINE | re.IGNORECASE,
 )
 _DAY = re.compile(
     r"^(?:mon|tue|wed|thu|fri|sat|sun|montag|dienstag|mittwoch|donnerstag|freitag|samstag|lunes|"
