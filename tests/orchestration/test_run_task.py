@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -34,21 +35,35 @@ ROOT = Path(__file__).resolve().parents[2]
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
-@pytest.fixture
-def workers(office):
-    """A worker beside the command, in a thread, as `manage.py work` is in a process."""
+@contextmanager
+def working(begin):
+    """A worker beside the command, in a thread, as `manage.py work` is in a process; it waits for
+    the event `begin`."""
     leaving = threading.Event()
 
     def run():
+        begin.wait(30)
         while not leaving.wait(0.05):
             work_until_done(leaving=leaving)
         connections.close_all()
 
     thread = threading.Thread(target=run)
     thread.start()
-    yield office
-    leaving.set()
-    thread.join(30)
+    try:
+        yield
+    finally:
+        leaving.set()
+        begin.set()
+        thread.join(30)
+
+
+@pytest.fixture
+def workers(office):
+    """A worker that works from the start."""
+    begin = threading.Event()
+    begin.set()
+    with working(begin):
+        yield office
 
 
 def run_task(*args, **options):
@@ -79,10 +94,18 @@ def plan(tmp_path, content):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_task_is_followed_to_its_results(workers):
-    output, code = run_task("Research trends, analyze data, write report", budget=100_000)
-    # The command follows the books; the task has it when the last attempt is finalized.
-    wait_until(lambda: not Attempt.objects.filter(finalized_at=None).exists())
+def test_a_task_is_followed_to_its_results(office, monkeypatch):
+    shown, pause = threading.Event(), command._pause
+
+    def pause_when_shown():
+        shown.set()
+        pause()
+
+    monkeypatch.setattr(command, "_pause", pause_when_shown)
+    with working(shown):
+        output, code = run_task("Research trends, analyze data, write report", budget=100_000)
+        # The command follows the books; the task has it when the last attempt is finalized.
+        wait_until(lambda: not Attempt.objects.filter(finalized_at=None).exists())
     [task] = Task.objects.all()
     assert code == 0
     assert "2 analyze data: blocked" in output
