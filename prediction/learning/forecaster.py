@@ -180,8 +180,8 @@ class Forecaster:
         return np.zeros(len(TARGETS))
 
     def _near(self, sketch: Sketch) -> NDArray[np.int64]:
-        values = enumerate(sketch.bands.tolist())
-        hits = [self._by_band[band][v] for band, v in values if v in self._by_band[band]]
+        bands = zip(self._by_band, sketch.bands.tolist(), strict=True)
+        hits = [texts[value] for texts, value in bands if value in texts]
         if len(hits) < BANDS_EQUAL:
             return _NONE
         places, equal = np.unique(np.concatenate(hits), return_counts=True)

@@ -26,6 +26,8 @@ COSINES = 300
 _WIDTH = 0.06
 # More would not stay in the cache of the processor.
 _AT_ONCE = 32
+# Of shorter texts, which have fewer buckets that are known, twice as many do.
+_BUCKETS_SHORT = 64
 # Texts whose buckets are looked up together: more take memory and no less time.
 _ASKED_AT_ONCE = 512
 SEED = 20_260_801
@@ -60,9 +62,9 @@ class TextModels:
         asked = self.index.query([sketch.terms for sketch in sketches])
         counts = np.array([sketch.counts for sketch in sketches], float)
         scaled = (counts - self.count_mean) / self.count_scale
-        similar = [
-            _nearest(self.index.similarities(part), self.values) for part in asked.parts(_AT_ONCE)
-        ]
+        is_short = len(asked.position) < _BUCKETS_SHORT * asked.size
+        parts = asked.parts(2 * _AT_ONCE if is_short else _AT_ONCE)
+        similar = [_nearest(self.index.similarities(part), self.values) for part in parts]
         counted = [
             _cosines(scaled[start : start + _AT_ONCE]) @ self.count_weights
             for start in range(0, len(sketches), _AT_ONCE)
