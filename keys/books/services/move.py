@@ -63,8 +63,8 @@ def _move_agent(
 ) -> Agent:
     # Rows of the tree are locked before the books: cost centres by name, then agents.
     to = lock_open_centre(cost_centre)
-    locked = Agent.objects.select_for_update(of=("self",), no_key=True)
-    agent = locked.select_related("cost_centre").get(pk=slug)
+    # Without its cost centre: a join finds no row if another move was waited for.
+    agent = Agent.objects.select_for_update(no_key=True).get(pk=slug)
     if agent.cost_centre_id == to.pk:
         return agent
     take_books_alone()
