@@ -108,6 +108,7 @@ def _walk(node: object, text: ErrorText, *, depth: int) -> None:
         for name, member in node.items():
             if name not in _SKIPPED_FIELDS and isinstance(member, dict | list):
                 _walk(member, text, depth=depth + 1)
+                _add_listed(name, member, text, depth)
             elif name.lower() in _SENTENCE_FIELDS and isinstance(member, str):
                 _add_sentence(member, text, depth)
 
@@ -135,6 +136,14 @@ def _codes(node: dict[str, Any]) -> list[str]:
         for value in values
         if isinstance(value, str | int) and len(str(value)) <= _CODE_CHARACTERS_MAX
     ]
+
+
+def _add_listed(name: str, member: object, text: ErrorText, depth: int) -> None:
+    """Some providers give a list of sentences."""
+    if isinstance(member, list) and name.lower().removesuffix("s") in _SENTENCE_FIELDS:
+        for sentence in member[:20]:
+            if isinstance(sentence, str):
+                _add_sentence(sentence, text, depth)
 
 
 def _add_sentence(sentence: str, text: ErrorText, depth: int) -> None:
