@@ -50,7 +50,16 @@ def prompt(
 def _result_excerpts(sub_task: SubTask, results: Sequence[DependencyResult]) -> list[str]:
     most = min(sub_task.share * _PERCENT_FOR_RESULTS // 100, RESULTS_CHARACTERS_MAX)
     each = most // len(results)
-    return [f"## {before.name}\n{_cut(before.result, each)}" for before in results]
+    return [f"## {before.name}\n{_cut_middle(before.result, each)}" for before in results]
+
+
+def _cut_middle(text: str, most: int) -> str:
+    """The beginning and the end: what a part found out is mostly at the end of its result."""
+    if len(text) <= most:
+        return text
+    tail = most // 2
+    left_out = f"[… {len(text) - most:,} characters are left out …]"
+    return "\n".join([text[: most - tail], left_out, text[len(text) - tail :]])
 
 
 def _cut(text: str, most: int) -> str:

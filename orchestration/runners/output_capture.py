@@ -7,13 +7,13 @@ _PIECE_OF_SECRET_MIN = 8
 
 
 class OutputCapture(asyncio.Protocol):
-    """The reading end of a pipe: keeps the first and the last `most / 2` bytes.
+    """The reading end of a pipe: keeps `most` bytes, half of them the first and half the last.
 
     `closed` is set when no process has the writing end open; `cut`: how many bytes are missing.
     """
 
     def __init__(self, most: int) -> None:
-        self._half = max(most // 2, 1)
+        self._head_most, self._tail_most = most // 2, most - most // 2
         self._head, self._tail = bytearray(), bytearray()
         self.size = 0
         self.closed = asyncio.Event()
@@ -41,11 +41,11 @@ class OutputCapture(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Keep the first bytes, and the latest ones, which may be the end."""
         self.size += len(data)
-        room = self._half - len(self._head)
+        room = self._head_most - len(self._head)
         self._head += data[:room]
         self._tail += data[room:] if room > 0 else data
-        if len(self._tail) > self._half:
-            del self._tail[: -self._half]
+        if len(self._tail) > self._tail_most:
+            del self._tail[: -self._tail_most]
 
     def connection_lost(self, error: Exception | None) -> None:
         """Called by asyncio when the writers have closed the pipe, or `close` was called."""

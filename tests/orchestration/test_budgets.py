@@ -69,8 +69,14 @@ def test_a_budget_that_cannot_pay_one_call_is_refused_with_the_least(other_offic
 
 @pytest.mark.parametrize(
     "text",
-    ["word " * 2_000, "数据分析报告" * 400, "\N{GRINNING FACE}" * 500],
-    ids=["Latin", "Chinese", "emoji"],
+    [
+        "word " * 2_000,
+        "数据分析报告" * 400,
+        "\N{GRINNING FACE}" * 500,
+        "रिपोर्ट का विश्लेषण करें। " * 90,
+        "    return {k: v for k, v in x.items() if v >= 0x1F}\n" * 90,
+    ],
+    ids=["Latin", "Chinese", "emoji", "Hindi", "code"],
 )
 def test_a_long_prompt_needs_what_it_needs(other_office, text):
     """O32."""
