@@ -205,6 +205,49 @@ def test_a_whole_answer_without_usage_is_charged_at_the_best_guess(ask):
     assert ask(http(body), model="llama-4").usage == (9, 10, "estimated")
 
 
+ERROR = {"error": {"message": "boom", "code": 500}}
+ARGUMENTS = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"a": "one"'}}
+FAILED = {
+    "an error after some text": (CHAT, [piece("one two three"), ERROR], 11),
+    "an error and nothing else": (CHAT, [ERROR], 0),
+    "the usage so far": (
+        CHAT,
+        [{**piece("one two three"), "usage": {"prompt_tokens": 20, "completion_tokens": 1}}],
+        23,
+    ),
+    "the arguments of a tool": (
+        CHAT,
+        [{"choices": [{"index": 0, "delta": {"tool_calls": [ARGUMENTS]}}]}],
+        None,
+    ),
+    "an overload after some text": (
+        MESSAGES,
+        [START, TEXT, {"type": "error", "error": {"type": "overloaded_error", "message": "no"}}],
+        12,
+    ),
+    "a response that fails": (
+        RESPONSES,
+        [CREATED, DELTA, {"type": "response.failed", "response": {"status": "failed", **ERROR}}],
+        11,
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "events", "tokens"), FAILED.values(), ids=FAILED)
+def test_a_stream_that_fails_is_charged_for_what_came_and_not_for_its_hold(
+    ask, path, events, tokens
+):
+    """O04."""
+    most = "max_output_tokens" if path == RESPONSES else "max_tokens"
+    provider = PROVIDERS.get(path, "openai")
+    found = ask(stream_of(*events), path=path, provider=provider, stream=True, **{most: 4_000})
+    assert found.charge.held_tokens > 4_000
+    if tokens is None:
+        assert 8 < found.charge.tokens < 40
+    else:
+        assert found.charge.tokens == tokens
+
+
 def test_an_empty_answer_that_ends_in_order_costs_its_input(ask):
     found = ask(stream_of(piece("", "stop"), b"data: [DONE]\n\n"), stream=True)
     assert found.usage == (8, 0, "estimated")

@@ -107,6 +107,46 @@ def test_limits_of_one_key_in_several_zones_keep_them(people):
 
 
 @pytest.mark.django_db
+def test_an_organisation_that_was_changed_comes_again_with_every_limit_in_its_zone(people):
+    """O49."""
+    key = add_key("openai-1", provider="openai", per_day=None)
+    zones = {
+        "hour": "Asia/Kolkata",
+        "day": "America/Havana",
+        "week": "Pacific/Apia",
+        "month": "America/St_Johns",
+        "quarter": "Africa/Cairo",
+        "year": "Australia/Lord_Howe",
+    }
+    for period, zone in zones.items():
+        hour = 0 if period == "hour" else 23
+        limit(key, 900_000, period=period, zone=zone, reset_hour=hour)
+        limit(key, "0.75", unit="usd", period=period, zone=zone, reset_hour=hour)
+    gone = limit(key, 5, unit="usd", period="total")
+    keys.remove_limit(gone, reason="gone", actor=ACTOR, now=NOON)
+    lent = allocate("carol", tokens=2_000)
+    report(lent, 1_000)
+    by = {"actor": ACTOR, "now": NOON, "reason": "“ü” 数据"}
+    keys.complete(allocation_id=lent.pk, actor=ACTOR, now=NOON)
+    keys.rename_agent("carol", name="Carol “ü” 数据", **by)
+    keys.rename_cost_centre("research", name="R & D", **by)
+    keys.close_cost_centre("sales", agents_to="research", **by)
+    add_key("openai-typo", provider="openai")
+    keys.hide_key("openai-typo", **by)
+
+    def limits():
+        rows = Window.objects.filter(closed_at=None, scope="key:openai-1")
+        names = ("unit", "limit__period", "amount", "limit__zone", "limit__reset_hour", "ends_at")
+        return sorted(rows.values_list(*names))
+
+    there = limits()
+    first, second = again()
+    assert (len(there), limits()) == (12, there)
+    assert "openai-typo" not in first[0]["keys"]
+    assert second == first
+
+
+@pytest.mark.django_db
 def test_what_butler_wrote_before_an_import_and_after_it_is_exported_beside_it(people):
     add_key("groq-1", provider="groq")
     report(allocate(tokens=5_000), 100)

@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from keys import services as keys
 from keys.books.queries.pages import budget_meters
 from keys.models import Agent, Limit, Window
-from keys.refusals import LimitReached
+from keys.refusals import LimitReached, NoKeyCapacity
 from tests.actors import ACTOR
 from tests.books import assert_books_balance
-from tests.keys.builders import add_key, allocate, limit, report
+from tests.keys.builders import PAID, add_key, allocate, limit, report
 from tests.moments import NOON
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,28 @@ def test_several_limits_count_at_once_and_the_tightest_holds(people):
     assert {*Window.objects.values_list("limit__period", "used")} == {
         *{("hour", 1_000), ("hour", 500), ("week", 1_500), ("year", 1_500)}
     }
+    assert_books_balance()
+
+
+def test_a_key_with_limits_in_three_zones_is_lent_within_all_of_them(people):
+    """O43."""
+    api_key = add_key("openai-1", per_day=None, rates=PAID)
+    limit(api_key, 60_000, zone="America/Havana")
+    limit(api_key, "0.75", unit="usd", period="month", zone="Pacific/Chatham")
+    limit(api_key, 40_000, period="hour", zone="Asia/Kathmandu")
+
+    def lent(now):
+        found = 0
+        with pytest.raises(NoKeyCapacity):
+            for _ in range(8):
+                report(allocate(tokens=10_000, now=now), 0, now=now, output_tokens=10_000)
+                found += 1
+        return found
+
+    # The hour, the month in USD at 0.15 each, and nothing before the month ends.
+    moments = [NOON, utc(2026, 3, 10, 12, 14), utc(2026, 3, 10, 12, 15), utc(2026, 3, 30, 10)]
+    assert [lent(now) for now in moments] == [4, 0, 1, 0]
+    assert lent(utc(2026, 3, 31, 10, 15)) == 4
     assert_books_balance()
 
 

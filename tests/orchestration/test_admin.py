@@ -325,6 +325,14 @@ def test_a_concurrency_limit_is_added_changed_and_removed(people, staff):
     assert staff.post(page("concurrency_add"), LIMIT).status_code == 302
     limit = Concurrency.objects.get()
     assert (limit.scope, limit.attempts_max) == ("all", 7)
+    for wrong in ({"reason": " "}, {"reason": "x" * 301}, {"attempts_max": "-1"}, {"scope": "ALL"}):
+        other = LIMIT | {"scope": "agent:ada"} | wrong
+        assert staff.post(page("concurrency_add"), other).status_code == 200
+    # A second limit of the same scope, and Django's way to delete without a reason.
+    assert staff.post(page("concurrency_add"), LIMIT | {"attempts_max": "9"}).status_code == 200
+    delete = {"action": "delete_selected", "_selected_action": [limit.pk], "post": "yes"}
+    staff.post(page("concurrency_changelist"), delete)
+    assert Concurrency.objects.get().attempts_max == 7
     staff.post(page("concurrency_change", limit.pk), {"attempts_max": "0"})
     limit.refresh_from_db()
     assert limit.attempts_max == 7
