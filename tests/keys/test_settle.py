@@ -13,6 +13,7 @@ from keys import services as keys
 from keys.models import Adjustment, Agent, Allocation, Charge, RateLease, Window
 from keys.refusals import AllocationClosed, ChargeEnded, WrongValue
 from keys.supply.pricing import Rates
+from tests.actors import ACTOR
 from tests.books import assert_books_balance
 from tests.keys.builders import (
     PAID,
@@ -96,6 +97,26 @@ def gateway_hold(lent, tokens=1_000):
     wanted = keys.HoldRequest(lent.pk, tokens, tokens, "call", route="/v1/messages")
     (held,) = keys.hold_many([wanted], now=NOON)
     return Charge.objects.get(pk=held.pk)
+
+
+@pytest.mark.parametrize("end", ["completed", "key off", "later price"])
+def test_a_hold_of_a_killed_gateway_is_charged_also_when_its_session_has_ended(lent, end):
+    """O56."""
+    charge = gateway_hold(lent)
+    by = {"actor": ACTOR, "now": NOON}
+    if end == "completed":
+        keys.complete(allocation_id=lent.pk, **by)
+    elif end == "key off":
+        keys.set_key_status(lent.api_key_id, status="inactive", reason="off", **by)
+    else:
+        dear = Rates(input=Decimal(9), output=Decimal(9))
+        keys.set_price(lent.api_key_id, rates=dear, reason="dear", **by)
+    assert keys.expire_charges(now=LATER) == 1
+    charge.refresh_from_db()
+    assert (charge.status, charge.basis, charge.tokens) == ("settled", "estimated", 1_000)
+    assert charge.cost == charge.held_cost
+    assert Alert.objects.filter(kind="hold_charged", session_id=lent.session_id).exists()
+    assert_books_balance()
 
 
 def test_a_hold_of_the_gateway_that_expires_is_charged_in_full_and_alerts(lent):
