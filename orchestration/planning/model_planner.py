@@ -16,7 +16,8 @@ from orchestration.storable_text import is_storable
 ANSWER_BYTES_MAX = 1_000_000
 # JSON is searched for at so many places at most, because each may be read to the end of the answer.
 _TRIES_MAX = 50
-_ID = {"type": ["string", "integer"], "minLength": 1, "maxLength": 64}
+_ID: dict[str, Any] = {"type": ["string", "integer"], "minLength": 1, "maxLength": 64}
+_ID |= {"minimum": -(10**18), "maximum": 10**18}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["sub_tasks"],
@@ -43,6 +44,8 @@ SCHEMA: dict[str, Any] = {
 _FIELDS = tuple(SCHEMA["properties"]["sub_tasks"]["items"]["properties"])
 _VALIDATOR = Draft202012Validator(SCHEMA)
 _OPENING = re.compile(r"[{\[]")
+# Drafts of a model that thinks aloud before it answers.
+_THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 
 class UnusablePlan(Exception):
@@ -84,7 +87,7 @@ def plan_of_answer(text: str) -> list[Part]:
     if len(text) > ANSWER_BYTES_MAX or len(text.encode("utf-8", "replace")) > ANSWER_BYTES_MAX:
         raise UnusablePlan(f"The answer is longer than {ANSWER_BYTES_MAX:,} bytes.")
     reason = "The answer does not contain JSON."
-    for found in _documents(text):
+    for found in _documents(_THOUGHTS.sub("", text)):
         try:
             return _plan(found)
         except UnusablePlan as unusable:

@@ -1,14 +1,17 @@
 """The working folder of one attempt of a command, and a record of the process that uses it."""
 
 import json
+import logging
 import os
+import secrets
 import shutil
 import stat
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
+
+logger = logging.getLogger(__name__)
 
 
 class Folder:
@@ -51,21 +54,51 @@ class Folder:
             os.close(descriptor)
 
     def remove(self) -> None:
-        """Remove the folder with its content, also what a program made read-only, and ignore
-        errors."""
-        # `onerror` came before `onexc` of Python 3.12, and is there in both.
-        shutil.rmtree(self.path, onerror=_make_writable)  # type: ignore[deprecated,unused-ignore]
+        """Remove the folder with its content, also what a program made read-only or nested deeply.
+
+        What cannot be removed, such as files of another user, stays and is logged.
+        """
+        # Python before 3.13 calls itself for each level, which a program can make as many as it
+        # likes.
+        with suppress(RecursionError):
+            shutil.rmtree(self.path, ignore_errors=True)
+        if not os.path.lexists(self.path):
+            return
+        _remove_flattened(self.path)
+        if os.path.lexists(self.path):
+            logger.warning("The folder of an attempt cannot be removed: %s", self.path)
 
 
-def _make_writable(function: Callable[..., object], path: str, _: object) -> None:
-    """Try once more what failed because a folder is read-only."""
+def _remove_flattened(top: Path) -> None:
+    """Remove a folder level by level: each folder in it moves up to the top, so that no path gets
+    too long, and is opened for its owner first."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        for entry in _entries_to_remove(folder):
+            with suppress(OSError):
+                if not entry.is_dir(follow_symlinks=False):
+                    os.unlink(entry)
+                    continue
+                # A folder that is read-only cannot be moved.
+                os.chmod(entry, stat.S_IRWXU)
+                moved = top / secrets.token_hex(8)
+                os.rename(entry, moved)
+                waiting.append(moved)
+        if folder != top:
+            with suppress(OSError):
+                folder.rmdir()
     with suppress(OSError):
-        os.chmod(os.path.dirname(path), stat.S_IRWXU)
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.chmod(path, stat.S_IRWXU)
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+        top.rmdir()
+
+
+def _entries_to_remove(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder, which its owner can change from now on; nothing if that is refused."""
+    with suppress(OSError):
+        os.chmod(folder, stat.S_IRWXU)
+        with os.scandir(folder) as entries:
+            return list(entries)
+    return []
 
 
 def read_regular(name: str, *, most: int, folder: int | None) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager, suppress
@@ -451,6 +452,32 @@ def test_folders_that_a_program_made_read_only_are_removed(configure_command, va
     configure_command("mkdir -p a/b; touch a/b/c; chmod 500 a/b a; echo done")
     assert run_attempt(work()).text == "done\n"
     assert list((var_dir / "work").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "mode"), [(3, 0o000), (3, 0o300), (3, 0o500), (1_500, 0o700), (1_500, 0o400)]
+)
+def test_no_tree_that_a_program_leaves_is_too_deep_or_too_closed(var_dir, levels, mode):
+    """O39: a path of 1,500 levels is longer than the system takes."""
+    folder = Folder("closed")
+    folder.make("prompt")
+    above = os.open(folder.home, os.O_RDONLY)
+    for _ in range(levels):
+        os.mkdir("a" * 8, dir_fd=above)
+        os.mkfifo(b"\xff", dir_fd=above)
+        os.symlink("/", "link", dir_fd=above)
+        below = os.open("a" * 8, os.O_RDONLY, dir_fd=above)
+        os.fchmod(above, mode)
+        os.close(above)
+        above = below
+    os.close(above)
+    try:
+        folder.remove()
+        assert list((var_dir / "work").iterdir()) == []
+    finally:
+        # The clean-up of the test run takes no such tree.
+        if folder.path.exists():
+            subprocess.run(["rm", "-rf", str(folder.path)], check=False)
 
 
 def test_a_poll_waits_as_long_as_it_is_told(configure_command):

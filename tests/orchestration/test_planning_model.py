@@ -33,8 +33,11 @@ def test_the_request_holds_the_description_the_limit_and_the_schema():
     "answer",
     [TEXT, f"```json\n{TEXT}\n```", f"Here it is [1]:\n```\n{TEXT}\n```\nGood luck {{}}!",
      f"I follow {{this}} and {json.dumps({'type': 'object'})}: {TEXT}",
-     json.dumps(PLAN["sub_tasks"])],
-    ids=["plain", "fenced", "among words", "after other JSON", "a bare list"],
+     json.dumps(PLAN["sub_tasks"]),
+     f'<think>Perhaps {{"sub_tasks": [{{"description": "all"}}]}}? No.</think>\n{TEXT}',
+     f"\n<thinking>\n[1, 2]\n</thinking>```json\n\ufeff{TEXT}```"],
+    ids=["plain", "fenced", "among words", "after other JSON", "a bare list", "after a draft",
+         "after thoughts"],
 )  # fmt: skip
 def test_a_plan_is_found_wherever_it_stands(answer):
     first, second = plan_of_answer(answer)
@@ -58,6 +61,8 @@ def answer(*sub_tasks):
     [
         ("", "not contain JSON"),
         ("I cannot do that.", "not contain JSON"),
+        (answer({"id": 10**4_000, "description": "a"}), r"sub_tasks\[0\].id is wrong"),
+        (answer({"id": -(10**19), "description": "a"}), r"sub_tasks\[0\].id is wrong"),
         (TEXT[:-3], "not match the JSON schema"),
         ("{}", "not match the JSON schema"),
         ("[1]", "not match the JSON schema"),
