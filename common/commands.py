@@ -1,5 +1,6 @@
 """What commands share: how a refusal reaches the terminal."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,16 @@ from pathlib import Path
 from django.core.management.base import CommandError
 
 from common.refusal import Refusal
+
+
+@contextmanager
+def file_errors_as_command_errors() -> Iterator[None]:
+    """Turn an OSError of a file or folder into a CommandError that names it and says why."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise CommandError(f"{error.filename or 'A file'} cannot be used: {why}.") from error
 
 
 @contextmanager

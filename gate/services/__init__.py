@@ -7,7 +7,14 @@ from gate.services.audit_chain_alerts import (
     keep_checkpoint,
     send_checkpoint,
 )
-from gate.services.backups import back_up, back_up_vault, restore, restore_vault
+from gate.services.backups import (
+    back_up,
+    back_up_vault,
+    check_restore,
+    is_of_earlier_version,
+    restore,
+    restore_vault,
+)
 from gate.services.budget_requests import (
     DAYS_MAX,
     OPEN_MAX,
@@ -69,6 +76,8 @@ __all__ = [
     "report_finding",
     "report_leak",
     "request_budget",
+    "check_restore",
+    "is_of_earlier_version",
     "restore",
     "restore_vault",
     "seal_seed",

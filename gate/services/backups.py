@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.migrations.loader import MigrationLoader
 
 from gate.audit_actions import Action
 from gate.backup import database, files
-from gate.refusals import BackupFailed, NotEmpty
+from gate.refusals import BackupFailed, BackupUnreadable, NotEmpty
 from security import audit, keyring_sources
 from security import queries as security
 from security.actor import Actor
@@ -63,16 +64,41 @@ def back_up_vault(folder: Path, *, keep: int, passphrase: bytes, now: datetime) 
     return path
 
 
+def check_restore(path: Path, *, passphrase: bytes) -> dict[str, Any]:
+    """The manifest of a dump that can be restored here; the file is read to its end.
+
+    Refusals: NotEmpty, BackupUnreadable.
+    """
+    if not database.is_empty():
+        raise NotEmpty()
+    files.check(path, passphrase=passphrase)
+    manifest, _ = files.read(path, passphrase=passphrase)
+    if "tables" not in manifest:
+        raise BackupUnreadable("The file is a backup of the vault's keys, not of the database.")
+    own = _newest_migrations()
+    later = {app for app, name in manifest["migrations"].items() if app in own and name > own[app]}
+    if later:
+        raise BackupUnreadable(
+            f"The backup is of a later version of Butler (tables of {', '.join(sorted(later))}): "
+            "restore it with that version or a newer one."
+        )
+    return manifest
+
+
+def is_of_earlier_version(manifest: dict[str, Any]) -> bool:
+    """Whether a dump with this manifest lacks migrations of this version."""
+    has = manifest["migrations"]
+    return any(has.get(app, "") < name for app, name in _newest_migrations().items())
+
+
 def restore(path: Path, *, passphrase: bytes) -> dict[str, Any]:
     """Restore a dump into the empty database; returns its manifest.
 
     The file is read to its end before anything is written. Refusals: NotEmpty, BackupUnreadable,
     BackupFailed.
     """
-    if not database.is_empty():
-        raise NotEmpty()
-    files.check(path, passphrase=passphrase)
-    manifest, parts = files.read(path, passphrase=passphrase)
+    manifest = check_restore(path, passphrase=passphrase)
+    _, parts = files.read(path, passphrase=passphrase)
     database.load(parts)
     if (counts := database.table_counts()) != manifest["tables"]:
         wrong = {name for name, count in manifest["tables"].items() if counts.get(name) != count}
@@ -86,7 +112,9 @@ def restore_vault(path: Path, *, passphrase: bytes) -> None:
     if target.exists():
         raise NotEmpty(f"There is a key file at {target}. Move it away first.")
     files.check(path, passphrase=passphrase)
-    _, parts = files.read(path, passphrase=passphrase)
+    manifest, parts = files.read(path, passphrase=passphrase)
+    if "tables" in manifest:
+        raise BackupUnreadable("The file is a backup of the database, not of the vault's keys.")
     content = b"".join(parts)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.touch(mode=0o600, exist_ok=False)
@@ -102,6 +130,14 @@ def _manifest(now: datetime) -> dict[str, Any]:
         "vault_keys": dict(security.keys_in_use()),
         "audit_head": last[1] if last else None,
     }
+
+
+def _newest_migrations() -> dict[str, str]:
+    """The newest migration of each app of this version, which no database is asked for."""
+    names: dict[str, str] = {}
+    for app, name in MigrationLoader(None).disk_migrations:
+        names[app] = max(names.get(app, ""), name)
+    return names
 
 
 def _migrations() -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
+from gate.services import backups
 from keys.models import Allocation
 from security.models import AuditEntry
 from tests.keys.builders import add_key, allocate, report
@@ -103,6 +104,59 @@ def test_the_vault_goes_to_another_place_and_comes_back(people, tmp_path, key_fi
         run("restore", dump, vault=file, key_file=key_file)
     assert settings.VAULT_KEY_FILE.read_bytes() == key.read_bytes()
     assert settings.VAULT_KEY_FILE.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_wrong_file_restores_nothing_and_is_a_sentence(people, tmp_path, key_file, settings):
+    """O52, O53."""
+    vault_key = tmp_path / "vault.keys"
+    vault_key.write_bytes(settings.VAULT_KEY_FILE.read_bytes())
+    vault_key.chmod(0o600)
+    backup(tmp_path / "database", key_file, vault_folder=tmp_path / "vault")
+    [dump], [vault] = ((tmp_path / each).glob("*.backup") for each in ("database", "vault"))
+    cut, other = tmp_path / "cut", tmp_path / "other.key"
+    cut.write_bytes(dump.read_bytes()[:-1])
+    other.write_text("another key file of tests\n")
+    settings.VAULT_KEY_FILE = restored = tmp_path / "restored.keys"
+    refused = [
+        (dump, vault, other, "passphrase is wrong"),
+        (cut, vault, key_file, "cut off"),
+        (vault, vault, key_file, "of the vault's keys, not of the database"),
+        (dump, dump, key_file, "of the database, not of the vault's keys"),
+        (tmp_path / "none", vault, key_file, "none cannot be used: No such file"),
+        (dump, tmp_path, key_file, "cannot be used: Is a directory"),
+    ]
+    for file, vault_file, key, why in refused:
+        with empty_database():
+            with pytest.raises(CommandError, match=why):
+                run("restore", file, vault=vault_file, key_file=key)
+            assert connection.introspection.table_names() == []
+        assert not restored.exists()
+    with pytest.raises(CommandError, match="has tables"):
+        run("restore", dump, vault=vault, key_file=key_file)
+    assert not restored.exists()
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_folder_that_takes_no_backup_is_a_sentence(people, tmp_path, key_file, folder):
+    """O52."""
+    (tmp_path / "file").touch()
+    with pytest.raises(CommandError, match=r"file.* cannot be used: (File exists|Not a directory)"):
+        backup(tmp_path / folder, key_file)
+
+
+def test_a_backup_of_another_version_is_told(people, tmp_path, key_file, monkeypatch):
+    """O52: an earlier one is to be migrated before its checks, a later one is refused."""
+    [file] = backup(tmp_path / "database", key_file)
+    own = backups._newest_migrations()
+    monkeypatch.setattr(backups, "_newest_migrations", lambda: own | {"keys": "0000_first"})
+    with empty_database():
+        with pytest.raises(CommandError, match=r"later version of Butler \(tables of keys\)"):
+            run("restore", file, key_file=key_file)
+        assert connection.introspection.table_names() == []
+    monkeypatch.setattr(backups, "_newest_migrations", lambda: own | {"keys": "9999_last"})
+    with empty_database():
+        said = run("restore", file, key_file=key_file)
+        assert "run manage.py migrate" in said and "The books balance" not in said
 
 
 def test_the_newest_backups_stay(people, tmp_path, key_file, time_machine):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from common.commands import refusals_as_command_errors
+from common.commands import file_errors_as_command_errors, refusals_as_command_errors
 from gate import services
 from gate.backup.passphrase import add_key_file, passphrase_of
 from security.actor import Actor
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if vault_folder and vault_folder.resolve() == folder.resolve():
             raise CommandError("Write the vault's keys to another folder than the database.")
         how: dict[str, Any] = {"keep": keep, "passphrase": passphrase_of(key_file)}
-        with refusals_as_command_errors():
+        with refusals_as_command_errors(), file_errors_as_command_errors():
             now = timezone.now()
             path, manifest = services.back_up(folder, actor=Actor.command_line(), now=now, **how)
             rows = sum(manifest["tables"].values())
