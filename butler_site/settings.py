@@ -21,7 +21,7 @@ PROCESS = " ".join(["butler", *sys.argv[1:2]]) if sys.argv[0].endswith("manage.p
 # --- What a deployment must decide ---------------------------------------------------------------
 
 env.read_file(BASE_DIR / ".env")
-VAR_DIR = Path(env.text("BUTLER_VAR_DIR", str(BASE_DIR / "var"))).resolve()
+VAR_DIR = env.folder("BUTLER_VAR_DIR", BASE_DIR / "var")
 if PROCESS != "butler up":
     # The addresses of an `up` that runs: links of commands beside it lead there.
     env.read_file(VAR_DIR / "up.env")
@@ -37,7 +37,7 @@ PUBLIC_URL = env.web_address_with_path(
 FORCE_SCRIPT_NAME = urlsplit(PUBLIC_URL).path or None
 ALLOWED_HOSTS = env.words(
     "BUTLER_ALLOWED_HOSTS",
-    ("localhost", "127.0.0.1", "[::1]", urlsplit(PUBLIC_URL).hostname or "localhost"),
+    ("localhost", "127.0.0.1", "[::1]", env.host_of(PUBLIC_URL) or "localhost"),
 )
 SECRET_KEY = env.secret(
     "BUTLER_SECRET_KEY", file=None if PRODUCTION else VAR_DIR / "secret.key", least=50

@@ -34,7 +34,7 @@ class WrongSetting(SystemExit):
 
 def read_file(path: Path, *, environ: MutableMapping[str, str] = os.environ) -> None:
     """Add the `NAME=value` lines of `path`, if it exists, to `environ`; what is set there stays."""
-    if not path.is_file():
+    if not _is_file(path):
         return
     lines: dict[str, int] = {}
     for number, line in enumerate(_text(path).splitlines(), start=1):
@@ -51,6 +51,13 @@ def read_file(path: Path, *, environ: MutableMapping[str, str] = os.environ) -> 
         environ.setdefault(name, _unquote(value.strip()))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
 def _text(path: Path) -> str:
     try:
         # Editors of Windows begin a file with a byte order mark.
@@ -58,8 +65,12 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError:
         raise WrongSetting(f"{path} is not UTF-8: save it as UTF-8.") from None
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise WrongSetting(f"{path} cannot be read ({why}): give this user the right to.") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> WrongSetting:
+    why = os.strerror(error.errno or 0)
+    return WrongSetting(f"{path} cannot be read ({why}): give this user the right to.")
 
 
 def _unquote(value: str) -> str:
@@ -106,6 +117,15 @@ def _meant(name: str, prefix: str, known: Collection[str]) -> str | None:
 def text(name: str, default: str = "", *, environ: Mapping[str, str] = os.environ) -> str:
     """The variable as it is, or `default` when it is unset or blank."""
     return _raw(name, environ) or default
+
+
+def folder(name: str, default: Path, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """An absolute path, also of a folder that is not there yet; `~` is the home of this user."""
+    value = _raw(name, environ)
+    try:
+        return Path(value).expanduser().resolve() if value else default.resolve()
+    except (OSError, RuntimeError):  # Links that lead to themselves, and the home of nobody.
+        raise WrongSetting(f"{name} is {value!r}: write the path of a folder.") from None
 
 
 def flag(name: str, default: bool, *, environ: Mapping[str, str] = os.environ) -> bool:
@@ -192,11 +212,24 @@ def web_address(
 def web_address_with_path(
     name: str, default: str, *, schemes: tuple[str, ...], environ: Mapping[str, str] = os.environ
 ) -> str:
-    """`https://host[:port][/path]`, without a query or closing slash; the path of plain words."""
+    """`https://host[:port][/path]`, without a query or closing slash; the path of plain words.
+
+    The host is as browsers send it: in lower case, and other letters than ASCII as IDNA.
+    """
     value = _web_address(name, default, schemes, environ)
-    if not _PATH.fullmatch(urlsplit(value).path):
+    url = urlsplit(value)
+    if not _PATH.fullmatch(url.path):
         raise _wrong_address(name, value, schemes)
-    return value
+    try:
+        return url._replace(netloc=url.netloc.lower().encode("idna").decode()).geturl()
+    except UnicodeError:
+        raise _wrong_address(name, value, schemes) from None
+
+
+def host_of(address: str) -> str:
+    """The host of a web address as `ALLOWED_HOSTS` has it: brackets around IPv6, no closing dot."""
+    host = (urlsplit(address).hostname or "").rstrip(".")
+    return f"[{host}]" if ":" in host else host
 
 
 def _web_address(

@@ -171,3 +171,22 @@ def test_a_line_that_is_no_variable_is_named(tmp_path):
     file.write_text("A=1\nnonsense\n")
     with pytest.raises(env.WrongSetting, match="line 2: write NAME=value"):
         env.read_file(file, environ={})
+
+
+def test_a_folder_may_be_anywhere_and_a_wrong_one_is_a_sentence(tmp_path, monkeypatch):
+    """O55."""
+
+    def read(value):
+        return env.folder("A", tmp_path / "var", environ={"A": value})
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    odd = tmp_path / "a 'b\" %s \N{LATIN SMALL LETTER U WITH DIAERESIS}"
+    assert read("") == (tmp_path / "var").resolve()
+    assert read("~/butler") == (tmp_path / "butler").resolve()
+    assert read(str(odd / ".." / "c")) == (tmp_path / "c").resolve()
+    (tmp_path / "loop").symlink_to("loop")
+    for wrong in (str(tmp_path / "loop"), "~nobody-of-this-name/x"):
+        with pytest.raises(env.WrongSetting, match="write the path of a folder"):
+            read(wrong)
+    with pytest.raises(env.WrongSetting, match="cannot be read \\(File name too long"):
+        env.read_file(tmp_path / ("x" * 300), environ={})

@@ -38,7 +38,8 @@ COLUMNS = [
     Column("tokens", "Tokens", "tokens", total=True),
     Column("last", "Last call", "moment"),
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1+1"]
+FORMULAS += ["\N{FULLWIDTH EQUALS SIGN}1+1", "\N{FULLWIDTH COMMERCIAL AT}SUM(A1)"]
 COSTS = [Decimal("0.000000001"), Decimal("4812.300000002"), Decimal("123456789.123456789")]
 
 

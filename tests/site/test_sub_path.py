@@ -131,6 +131,14 @@ def test_the_gateway_is_found_below_the_path():
         ("https://a.example/butler/", "https://a.example/butler"),
         ("https://a.example:8443/x/y-1", "https://a.example:8443/x/y-1"),
         ("https://a.example", "https://a.example"),
+        ("https://A.Example:8443/X", "https://a.example:8443/X"),
+        (
+            "https://b\N{LATIN SMALL LETTER U WITH DIAERESIS}ro.example",
+            "https://xn--bro-hoa.example",
+        ),
+        ("https://[2001:DB8::1]:8443/x", "https://[2001:db8::1]:8443/x"),
+        (f"https://{'a' * 64}.example", None),
+        ("https://a..example", None),
         ("https://a.example/../x", None),
         ("https://a.example//x", None),
         ("https://a.example/x?y", None),
@@ -147,3 +155,20 @@ def test_the_public_address_may_have_a_path_of_plain_words(value, read):
     else:
         with pytest.raises(env.WrongSetting, match="write an address"):
             found()
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("https://a.example:8443/x", "a.example"),
+        ("https://a.example.", "a.example"),
+        ("https://[2001:db8::1]:8443/x", "[2001:db8::1]"),
+        ("http://127.0.0.1:8000", "127.0.0.1"),
+    ],
+)
+def test_the_host_of_the_public_address_is_served(rf, settings, address, host):
+    """O62."""
+    settings.ALLOWED_HOSTS = [env.host_of(address)]
+    assert [host] == settings.ALLOWED_HOSTS
+    sent = address.partition("://")[2].partition("/")[0]
+    assert rf.get("/", headers={"host": sent}).get_host() == sent
