@@ -275,6 +275,28 @@ def test_an_agent_gets_another_name_and_the_audit_keeps_the_old_one(people):
         keys.rename_agent("nobody", name="N", reason="none", actor=GRACE, now=NOON)
 
 
+def test_a_name_is_one_line_that_can_be_seen(people):
+    """O64: names may be alike, for each agent has its slug; none hides a part of itself."""
+    hidden = ("a\0", "\N{ZERO WIDTH SPACE}", "\N{ZERO WIDTH JOINER}", "\ud800", "a" * 201)
+    for name in (*hidden, "a\N{RIGHT-TO-LEFT OVERRIDE}b"):
+        for give in (
+            lambda name: keys.rename_agent("ada", name=name, reason="r", actor=GRACE, now=NOON),
+            lambda name: keys.rename_cost_centre(
+                "sales", name=name, reason="r", actor=GRACE, now=NOON
+            ),
+            lambda name: keys.create_cost_centre("lab", name=name, actor=ACTOR, now=NOON),
+            lambda name: keys.create_agent_without_limits(
+                "dora", cost_centre="sales", name=name, actor=ACTOR, now=NOON
+            ),
+        ):
+            with pytest.raises(WrongValue):
+                give(name)
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}"
+    for name, kept in (("bob", "bob"), ("BOB", "BOB"), ("a\n\tb", "a b"), (family, family)):
+        renamed = keys.rename_agent("ada", name=name, reason="r", actor=GRACE, now=NOON)
+        assert renamed.name == kept
+
+
 def test_a_session_that_charges_a_cost_centre_below_is_open_work_of_both(lent):
     keys.create_cost_centre("lab", parent="research", actor=ACTOR, now=NOON)
     allocate("bob", 500, cost_centre="lab")

@@ -1,6 +1,8 @@
 """People and agents steer a task: cancel, pause, resume, approve, retry."""
 
+import itertools
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -8,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
+from common.refusal import Refusal
 from keys.refusals import ModelNotFound, ProviderNotFound
 from orchestration import services
 from orchestration.models import SubTask, Task
@@ -85,6 +88,36 @@ def test_nothing_begins_while_a_task_is_paused_and_its_time_stands_still(ada):
     resumed = services.resume(task_id=task.pk, actor=ACTOR, now=later)
     assert resumed.deadline_at == later + timedelta(seconds=600)
     assert len(start_attempts(later)) == 1
+
+
+def test_steps_in_any_order_end_in_a_consistent_task(ada):
+    """O41."""
+    steps = {
+        "pause": services.pause,
+        "resume": services.resume,
+        "cancel": services.cancel,
+        "retry": services.retry_failed,
+    }
+    for order in itertools.product([*steps, "deadline"], repeat=2):
+        task = submit_at_noon("gather", {"description": "write", "depends_on": ["1"]}, timeout=600)
+        (running,) = start_attempts()
+        now = NOON
+        for step in order:
+            if step == "deadline":
+                now += timedelta(seconds=700)
+            else:
+                with suppress(Refusal):
+                    steps[step](task_id=task.pk, actor=ACTOR, now=now)
+            services.sweep(now=now)
+        finish_attempt(running)
+        services.finalize(now=now)
+        task.refresh_from_db()
+        if task.status in ("active", "paused"):
+            assert "cancel" not in order
+            services.cancel(task_id=task.pk, actor=ACTOR, now=now)
+            services.finalize(now=now)
+            task.refresh_from_db()
+        assert_finalized(task)
 
 
 def test_a_gate_waits_for_a_person(ada):

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from django.core.management import CommandError
 
+from butler_site.management.commands.up import Command
 from tests.database_template import copy_template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,6 +181,14 @@ def test_it_starts_again_after_all_of_it_was_killed(up, migrated, port):
     second = up(PORT=port)
     _read_until(second, "Ctrl-C stops it.")
     assert _ready_within(port, seconds=20)
+
+
+@pytest.mark.parametrize("bind", ["[::1]", "256.1.1.1", "a b", "::g"])
+def test_an_address_that_is_none_is_said(settings, bind):
+    """O55."""
+    settings.BIND = bind
+    with pytest.raises(CommandError, match="BUTLER_BIND is .* no address of this machine"):
+        Command()._require_free_port()
 
 
 def test_a_port_in_use_is_said_with_what_to_do(up):

@@ -78,10 +78,17 @@ class Command(BaseCommand):
             ) from None
 
     def _require_free_port(self) -> None:
+        family = socket.AF_INET6 if ":" in settings.BIND else socket.AF_INET
         try:
-            with socket.create_server((settings.BIND, settings.PORT)):
+            with socket.create_server((settings.BIND, settings.PORT), family=family):
                 pass
         except OSError as error:
+            # Numbers below 0 are those of a name that cannot be resolved.
+            if (error.errno or 0) < 0:
+                raise CommandError(
+                    f"BUTLER_BIND is {settings.BIND!r}, which is no address of this machine: write "
+                    "an IP address, such as 127.0.0.1, 0.0.0.0 or ::1."
+                ) from None
             raise CommandError(
                 f"Port {settings.PORT} of {settings.BIND} cannot be used "
                 f"({os.strerror(error.errno or 0)}): choose another one, "
@@ -262,7 +269,8 @@ def _embedded_url() -> str:
 
 def _web_server_ready() -> bool:
     """Whether the web server answers, with any status."""
-    url = f"http://{settings.BIND}:{settings.PORT}/healthz"
+    host = f"[{settings.BIND}]" if ":" in settings.BIND else settings.BIND
+    url = f"http://{host}:{settings.PORT}/healthz"
     try:
         urllib.request.urlopen(url, timeout=2).close()  # noqa: S310
     except urllib.error.HTTPError:

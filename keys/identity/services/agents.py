@@ -27,6 +27,9 @@ _LIVE_TOKENS_MAX = 2
 _DAYS_MAX = 3650
 ROOT_COST_CENTRE = "org"
 RowT = TypeVar("RowT", bound=Model)
+_NAME_MAX = 200
+# Letters of Hindi and Persian and emoji are joined by them; alone, they show nothing.
+_JOINERS = "\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -39,6 +42,18 @@ def check_slug(slug: str) -> str:
             field="slug",
         )
     return slug
+
+
+def check_name(name: str) -> str:
+    """A name for people, on one line. Refusals: WrongValue, also if it shows nothing or hides some
+    of its characters."""
+    name = " ".join(name.split())
+    if not 0 < len(name) <= _NAME_MAX:
+        raise WrongValue(f"Use a name of 1 to {_NAME_MAX} characters.", field="name")
+    shown = name.translate(dict.fromkeys(map(ord, _JOINERS)))
+    if not shown or not shown.isprintable():
+        raise WrongValue("Use a name without characters that cannot be seen.", field="name")
+    return name
 
 
 @transaction.atomic
@@ -58,7 +73,7 @@ def create_cost_centre(
     above = lock_open_centre(parent) if parent else None
     centre = CostCentre(
         slug=check_slug(slug),
-        name=name or slug,
+        name=check_name(name or slug),
         parent=above,
         path=[*(above.path if above else []), slug],
     )
@@ -83,7 +98,9 @@ def create_agent_without_limits(
     Refusals: AlreadyExists, CostCentreNotFound, CostCentreClosed, WrongValue.
     """
     lock_open_centre(cost_centre)
-    agent = insert(Agent(slug=check_slug(slug), name=name or slug, cost_centre_id=cost_centre))
+    agent = insert(
+        Agent(slug=check_slug(slug), name=check_name(name or slug), cost_centre_id=cost_centre)
+    )
     audit.record(
         actor=actor,
         action=Action.AGENT_CREATE,

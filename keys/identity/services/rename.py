@@ -5,12 +5,11 @@ from datetime import datetime
 from django.db import transaction
 
 from keys.audit_actions import Action
+from keys.identity.services.agents import check_name
 from keys.models import Agent, CostCentre
-from keys.refusals import AgentNotFound, CostCentreNotFound, WrongValue
+from keys.refusals import AgentNotFound, CostCentreNotFound
 from security import audit
 from security.actor import Actor
-
-_NAME_MAX = 200
 
 
 @transaction.atomic(durable=True)
@@ -19,7 +18,7 @@ def rename_cost_centre(
 ) -> CostCentre:
     """Give a cost centre another name on pages; closed months keep the one that they have.
 
-    The same name again is no change. Refusals: CostCentreNotFound, WrongValue.
+    The same name again is no change. Refusals: CostCentreNotFound.
     """
     centre = CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if centre is None:
@@ -50,9 +49,7 @@ def _rename(
     actor: Actor,
     now: datetime,
 ) -> None:
-    name = name.strip()
-    if not 0 < len(name) <= _NAME_MAX:
-        raise WrongValue(f"Use a name of 1 to {_NAME_MAX} characters.", field="name")
+    name = check_name(name)
     if row.name == name:
         return
     before, row.name = row.name, name
