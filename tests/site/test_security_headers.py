@@ -66,6 +66,8 @@ def test_a_wrong_host_is_told_on_a_page_that_names_the_setting(client, host):
         answer = client.get(path, headers={"Host": host})
         assert answer.status_code == 400
         assert "BUTLER_ALLOWED_HOSTS" in answer.content.decode()
+        # Its tab says the same as its head.
+        assert answer.content.decode().count("This host name is not one of Butler’s") == 2
         assert host not in answer.content.decode()
     unreadable = client.get("/?q=%00").content.decode()
     assert "The request cannot be read" in unreadable
