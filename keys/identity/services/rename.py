@@ -18,7 +18,7 @@ def rename_cost_centre(
 ) -> CostCentre:
     """Give a cost centre another name on pages; closed months keep the one that they have.
 
-    The same name again is no change. Refusals: CostCentreNotFound.
+    The same name again is no change. Refusals: CostCentreNotFound, WrongValue.
     """
     centre = CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if centre is None:
