@@ -11,9 +11,8 @@ from typing import NamedTuple
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from common.file_text import UnreadableError, decoded
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import UnreadableError
-from treasury.reconciliation.reports.text import decoded
 
 BYTES_MAX = 10_000_000
 RATE_MAX = Decimal(10**9)

@@ -7,6 +7,7 @@ Errors: UnreadableError; a statement is read whole or not at all.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from common.file_text import UnreadableError
 from treasury.rail_statements import (
     camt053,
     circle_pages,
@@ -17,7 +18,6 @@ from treasury.rail_statements import (
     stripe_pages,
 )
 from treasury.rail_statements.movements import Asked, Part, StatementFile, assemble
-from treasury.reconciliation.lines import UnreadableError
 
 BYTES_MAX = 10_000_000
 LINES_MAX = 100_000

@@ -12,6 +12,7 @@ from typing import Any
 from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
+from common.file_text import UnreadableError
 from treasury.rail_statements.movements import (
     Asked,
     Movement,
@@ -22,7 +23,6 @@ from treasury.rail_statements.movements import (
     text,
 )
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import UnreadableError
 
 Element = Any
 _OPENING = ("OPBD", "PRCD")

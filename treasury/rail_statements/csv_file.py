@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from common.file_text import UnreadableError
+from common.mapped_csv import MappedRow, read_mapped
 from treasury.rail_statements.movements import (
     Asked,
     Movement,
@@ -15,8 +17,6 @@ from treasury.rail_statements.movements import (
     text,
 )
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import UnreadableError
-from treasury.reconciliation.reports.mapped_csv import MappedRow, read_mapped
 
 FIELDS = (
     *("day", "amount", "net", "balance", "currency", "kind"),

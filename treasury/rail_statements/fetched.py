@@ -14,8 +14,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from common.file_text import UnreadableError
 from treasury.rail_statements.movements import Movement, Part
-from treasury.reconciliation.lines import UnreadableError
 
 JSON = dict[str, Any]
 

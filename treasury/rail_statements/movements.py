@@ -7,8 +7,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from common.file_text import UnreadableError
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import UnreadableError
 
 REFERENCE_MAX = 200
 TEXT_MAX = 500

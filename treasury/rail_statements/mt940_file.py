@@ -10,6 +10,7 @@ from typing import Any
 import mt940
 from mt940.models import Transactions
 
+from common.file_text import UnreadableError
 from treasury.rail_statements.movements import (
     Asked,
     Movement,
@@ -20,7 +21,6 @@ from treasury.rail_statements.movements import (
     text,
 )
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import UnreadableError
 
 _STATEMENTS_MAX = 1_000
 # It logs what it cannot read, which only the organisation and its bank know.

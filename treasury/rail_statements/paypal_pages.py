@@ -7,6 +7,7 @@ began or, if that is not one of the days that were asked for, of that on which i
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+from common.file_text import UnreadableError
 from treasury.rail_statements.fetched import JSON, Moved, Told, unpack
 from treasury.rail_statements.movements import (
     Asked,
@@ -16,7 +17,6 @@ from treasury.rail_statements.movements import (
     reference,
     text,
 )
-from treasury.reconciliation.lines import UnreadableError
 
 # Successful, and successful but reversed later by a transaction of its own.
 _MOVED = ("S", "V")

@@ -7,6 +7,7 @@ each of its fees.
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from common.file_text import UnreadableError
 from treasury.rail_statements.fetched import JSON, Moved, Told, unpack
 from treasury.rail_statements.movements import (
     Asked,
@@ -17,7 +18,6 @@ from treasury.rail_statements.movements import (
     reference,
     text,
 )
-from treasury.reconciliation.lines import UnreadableError
 
 _CENT = Decimal("0.01")
 # The ledger names these by what the payer agreed to.

@@ -37,7 +37,3 @@ class Line(NamedTuple):
     amount: Decimal | None
     currency: str = "USD"
     request_id: str = ""
-
-
-class UnreadableError(ValueError):
-    """A report cannot be read. The message says where and why, for a person."""

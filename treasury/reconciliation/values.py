@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from treasury.reconciliation.lines import AMOUNT_MAX, QUANTITY_MAX, UnreadableError
+from common.file_text import UnreadableError
+from treasury.reconciliation.lines import AMOUNT_MAX, QUANTITY_MAX
 
 _NAME_MAX = 200
 _PLACES = 12

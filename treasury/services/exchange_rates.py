@@ -8,6 +8,7 @@ from hashlib import sha256
 from django.db import connection, transaction
 
 from common.bulk_copy import copy_rows
+from common.file_text import UnreadableError
 from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
@@ -16,7 +17,6 @@ from treasury.exchange.ecb import RATE_MAX, DayRate
 from treasury.models import ExchangeRate, RateSource
 from treasury.models.transfer_triggers import LEDGER_LOCK
 from treasury.queries.exchange_rates import current_rates
-from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import WrongExchangeRate
 
 # Two imports would each write the rates of the other.

@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.views.decorators.debug import sensitive_variables
 from django_q.tasks import async_task
 
+from common.file_text import UnreadableError
 from security import services as security
 from security.actor import Actor
 from security.vault import CannotUnseal
@@ -13,7 +14,6 @@ from treasury.models import Difference, DifferenceStatus, ProviderReport, Report
 from treasury.queries.reconciliation import metered, metered_calls
 from treasury.reconciliation.asked_calls import ASKABLE, is_of
 from treasury.reconciliation.differences import Group, OwnCall
-from treasury.reconciliation.lines import UnreadableError
 from treasury.reconciliation.report_sources import REPORT_SOURCES, SourceCalls
 from treasury.reconciliation.reports import read_lines
 from treasury.services.fetch_reports import NotFetchedError, ask_provider

@@ -9,13 +9,13 @@ from hashlib import sha256
 from django.db import transaction
 
 from common.bulk_copy import copy_rows
+from common.file_text import UnreadableError
 from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
 from treasury.models import Account, AccountKind, RailStatement, RailStatementLine
 from treasury.rail_statements import FORMATS, read
 from treasury.rail_statements.movements import Asked, Movement, StatementFile
-from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import (
     AccountNotFound,
     RailStatementKnown,

@@ -8,12 +8,13 @@ from hashlib import sha256
 from django.db import transaction
 
 from common.bulk_copy import copy_rows
+from common.file_text import UnreadableError
 from keys.models import Provider
 from security import audit
 from security.actor import Actor
 from treasury.audit_actions import Action
 from treasury.models import ProviderReport, ReportLine
-from treasury.reconciliation.lines import Line, UnreadableError
+from treasury.reconciliation.lines import Line
 from treasury.reconciliation.reports import read_lines
 from treasury.refusals import ReportUnreadable
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
+from common.file_text import UnreadableError
 from treasury.exchange import ecb
 from treasury.exchange.ecb import DayRate, read
-from treasury.reconciliation.lines import UnreadableError
 
 DAY = date(2026, 3, 9)
 DAILY = b"Date, USD, JPY, GBP, \n09 March 2026, 1.0812, 161.45, 0.85613, \n"

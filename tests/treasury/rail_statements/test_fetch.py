@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 import time_machine
 
+from common.file_text import UnreadableError
 from security.models import AuditEntry
 from tests.dashboard.test_agents import signed_in
 from tests.moments import NOON
@@ -32,7 +33,6 @@ from treasury.models import Account, Difference, RailAccount, RailMatch, RailSta
 from treasury.rail_statements import read
 from treasury.rail_statements.fetched import pack
 from treasury.rail_statements.movements import Asked
-from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import (
     AccountNotFound,
     RailStatementKnown,

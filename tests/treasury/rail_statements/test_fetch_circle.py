@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from common.file_text import UnreadableError
 from tests.moments import NOON
 from tests.treasury.builders import balances, broken
 from tests.treasury.contracts.documents import document
@@ -26,7 +27,6 @@ from treasury.models import Difference, RailStatement, Transfer
 from treasury.rail_statements import read
 from treasury.rail_statements.fetched import pack
 from treasury.rail_statements.movements import Asked
-from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import RailStatementUnreadable
 
 TODAY = NOON.date()

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from common.file_text import UnreadableError
 from tests.moments import NOON
 from tests.treasury.builders import balances, broken, open_account
 from tests.treasury.contracts.fake_paypal import FakePayPal
@@ -18,7 +19,6 @@ from treasury.rail_statements import read
 from treasury.rail_statements.fetched import pack
 from treasury.rail_statements.movements import Asked
 from treasury.rails.paypal import token
-from treasury.reconciliation.lines import UnreadableError
 from treasury.refusals import RailStatementUnreadable
 
 TODAY = NOON.date()

@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from common.file_text import UnreadableError
 from tests.treasury.rail_statements.files import DETAIL, camt, entry, mt940, statement
 from treasury import rail_statements
 from treasury.rail_statements import read
 from treasury.rail_statements.movements import Asked
-from treasury.reconciliation.lines import UnreadableError
 
 DAY = date(2026, 3, 10)
 

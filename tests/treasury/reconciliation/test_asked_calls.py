@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common import addresses
+from common.file_text import UnreadableError
 from keys import services as keys
 from keys.models import Provider
 from tests.actors import ACTOR
@@ -23,7 +24,7 @@ from treasury.models import Difference, ProviderReport, ReportAccess
 from treasury.reconciliation.asked_calls import explain_by_calls
 from treasury.reconciliation.differences import Difference as Found
 from treasury.reconciliation.differences import Group, Names, OwnCall, Tolerance
-from treasury.reconciliation.lines import Line, UnreadableError
+from treasury.reconciliation.lines import Line
 from treasury.reconciliation.reports import read_lines
 from treasury.reconciliation.reports.openrouter import pack_generation
 

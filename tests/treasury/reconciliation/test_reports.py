@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from treasury.reconciliation.lines import Line, UnreadableError
+from common.file_text import UnreadableError
+from treasury.reconciliation.lines import Line
 from treasury.reconciliation.reports import read
 
 DAY = date(2026, 3, 10)

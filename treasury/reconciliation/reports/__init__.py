@@ -7,7 +7,8 @@ all.
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from treasury.reconciliation.lines import Line, UnreadableError
+from common.file_text import UnreadableError
+from treasury.reconciliation.lines import Line
 from treasury.reconciliation.reports import anthropic, csv_file, openai, openrouter
 
 BYTES_MAX = 50_000_000

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from common.file_text import UnreadableError
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import Line, LineKind, UnreadableError
+from treasury.reconciliation.lines import Line, LineKind
 from treasury.reconciliation.reports.text import buckets, field, results
 
 # Amounts are decimal strings in cents.

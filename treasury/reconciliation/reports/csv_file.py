@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from common.file_text import UnreadableError
+from common.mapped_csv import MappedRow, read_mapped
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import Line, LineKind, UnreadableError
-from treasury.reconciliation.reports.mapped_csv import MappedRow, read_mapped
+from treasury.reconciliation.lines import Line, LineKind
 
 FIELDS = Line._fields
 _NEEDED = ("day",)

@@ -7,8 +7,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from common.file_text import UnreadableError
 from treasury.reconciliation import values
-from treasury.reconciliation.lines import Line, LineKind, UnreadableError
+from treasury.reconciliation.lines import Line, LineKind
 from treasury.reconciliation.reports.text import buckets, field, parsed
 
 _QUANTITIES = {

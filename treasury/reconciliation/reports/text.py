@@ -1,23 +1,10 @@
-"""Decode files, and read pages of JSON."""
+"""Read pages of JSON."""
 
 import json
 from decimal import Decimal
 from typing import Any
 
-from treasury.reconciliation.lines import UnreadableError
-
-
-def decoded(content: bytes) -> str:
-    """The text of a file in UTF-8."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UnreadableError(
-            f"The file is not UTF-8: byte {error.start + 1} is wrong. Save it as UTF-8."
-        ) from None
-    if "\0" in text:
-        raise UnreadableError("The file has NUL characters, so it is no text. Save it as UTF-8.")
-    return text
+from common.file_text import UnreadableError, decoded
 
 
 def parsed(content: bytes) -> Any:

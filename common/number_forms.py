@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from treasury.reconciliation.lines import UnreadableError
+from common.file_text import UnreadableError
 
 DecimalMark = Literal[".", ","]
 MARKS: dict[str, DecimalMark] = {"point": ".", "comma": ","}

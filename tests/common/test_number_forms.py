@@ -2,10 +2,10 @@
 
 import pytest
 
+from common.file_text import UnreadableError
+from common.number_forms import decimal_mark, plain
 from treasury.rail_statements import csv_file as statement_csv
 from treasury.rail_statements.movements import Asked
-from treasury.reconciliation.lines import UnreadableError
-from treasury.reconciliation.number_forms import decimal_mark, plain
 from treasury.reconciliation.reports import csv_file
 
 

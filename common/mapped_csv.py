@@ -5,9 +5,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from treasury.reconciliation.lines import UnreadableError
-from treasury.reconciliation.number_forms import MARKS, DecimalMark, decimal_mark, plain
-from treasury.reconciliation.reports.text import decoded
+from common.file_text import UnreadableError, decoded
+from common.number_forms import MARKS, DecimalMark, decimal_mark, plain
 
 _DELIMITERS = (",", ";", "\t")
 
