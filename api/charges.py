@@ -66,7 +66,8 @@ class ChargeOutput(serializers.Serializer):
     basis = serializers.ChoiceField(
         Charge.Basis.choices,
         help_text="Where the token counts come from: `reported` by the agent, by the `provider`, "
-        "or `estimated` because the provider reported none.",
+        "`estimated` because the provider reported none, or `imported` from the records of another "
+        "system.",
     )
     route = serializers.CharField(
         help_text="The route of the gateway that was called, or an empty string if the agent "

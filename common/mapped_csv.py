@@ -58,13 +58,18 @@ def read_mapped(
     if unknown := set(columns) - set(fields):
         raise UnreadableError(f"There is no field {sorted(unknown)[0]}: {', '.join(fields)}.")
     text = decoded(content)
-    headings, reader = _opened(text)
-    places = _places(headings, columns, fields=fields, needed=needed)
+    found, reader = _opened(text)
+    places = _places(found, columns, fields=fields, needed=needed)
     numbered = [name for name in numbers if name in places]
-    width = len(headings)
+    width = len(found)
     rows = _rows(_opened(text)[1], places, width=width)
     mark = mark or decimal_mark(row.cells[name] for row in rows for name in numbered)
     return MappedCsv(frozenset(places), _plain(_rows(reader, places, width=width), numbered, mark))
+
+
+def headings(content: bytes) -> list[str]:
+    """The headings of a file. Errors: UnreadableError."""
+    return _opened(decoded(content))[0]
 
 
 def _asked_mark(given: str) -> DecimalMark | None:

@@ -17,6 +17,7 @@ links.register(
         "cost_centres": Page("dashboard:cost-centres"),
         "agent_budget": Page("dashboard:agent-budget"),
         "import_keys": Page("dashboard:import-keys"),
+        "import_usage": Page("dashboard:import-usage"),
         "key_tests": Page("dashboard:test-keys"),
         "charge": Page("dashboard:charge"),
         "charges": Page(

@@ -54,7 +54,7 @@ MAIN = (
     Entry("Approvals", "badge-check", "approvals", waiting=_approvals, opens=_has_inbox),
     Entry("Alerts", "bell", "alerts", "alerts.view_alert", _alerts),
     Entry("Treasury", "landmark", "treasury", "treasury.view_account"),
-    Entry("Reports", "file-text", "reports", also=("savings",)),
+    Entry("Reports", "file-text", "reports", also=("savings", "import_usage")),
 )
 SMALL = (
     Entry("Security", "shield", "findings", "gate.view_finding"),

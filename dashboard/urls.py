@@ -22,6 +22,7 @@ from dashboard.views.export_files import export_content, export_file
 from dashboard.views.focus import focus
 from dashboard.views.forecasts import forecasts
 from dashboard.views.import_keys import import_keys
+from dashboard.views.import_usage import import_usage
 from dashboard.views.key_tests import key_tests
 from dashboard.views.live import live
 from dashboard.views.me import me
@@ -73,6 +74,7 @@ urlpatterns = [
     path("budget-requests/new", ask_budget, name="ask-budget"),
     path("keys", keys, name="keys"),
     path("import-keys", import_keys, name="import-keys"),
+    path("import-usage", import_usage, name="import-usage"),
     path("test-keys", key_tests, name="test-keys"),
     path("keys/<slug:slug>", key, name="key"),
     path("search", search, name="search"),

@@ -12,5 +12,9 @@ class KeysConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Fill the registries of books checks, guards of retention, open work and secrets."""
-        autodiscover_modules("books_checks", "retention_guards", "open_work", "own_secret_sources")
+        """Fill the registries of books checks, guards of retention, closed periods, open work and
+        secrets."""
+        autodiscover_modules(
+            *("books_checks", "retention_guards", "closed_usage"),
+            *("open_work", "own_secret_sources"),
+        )

@@ -19,6 +19,7 @@ class Action(StrEnum):
     CHARGE_ADJUST = "charge.adjust"
     # By retention: all of a month.
     CHARGES_DELETE = "charges.delete"
+    USAGE_IMPORT = "usage.import"
     WINDOW_OPEN = "window.open"
     LIMIT_SET = "limit.set"
     LIMIT_REMOVE = "limit.remove"

@@ -33,7 +33,6 @@ from keys.books.services.hold import (
     holding,
 )
 from keys.books.services.import_books import (
-    IMPORTED_CHARGE,
     ImportedAllocation,
     ImportedBooks,
     ImportedCharge,
@@ -41,11 +40,13 @@ from keys.books.services.import_books import (
     import_books,
 )
 from keys.books.services.import_sessions import (
+    IMPORTED_CHARGE,
     CallKind,
     PastCall,
     PastSession,
     import_sessions,
 )
+from keys.books.services.import_usage import KnownUsage, import_usage, known_usage
 from keys.books.services.key_selection import check_known
 from keys.books.services.move import move_agent, move_cost_centre
 from keys.books.services.partition_charges import (
@@ -219,7 +220,10 @@ __all__ = [
     "limit_in_force",
     "note_slot_refusal",
     "note_token_use",
+    "KnownUsage",
     "import_sessions",
+    "import_usage",
+    "known_usage",
     "open_past_windows",
     "open_windows",
     "partition_charges",

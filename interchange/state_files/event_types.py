@@ -41,7 +41,7 @@ _TYPES: dict[str, list[StrEnum]] = {
         KeysAction.TOKEN_REVOKE,
     ],
     "provider_change": [KeysAction.PROVIDER_CHANGE, KeysAction.PROVIDER_CREATE],
-    "import": [Action.STATE_IMPORT],
+    "import": [Action.STATE_IMPORT, KeysAction.USAGE_IMPORT],
 }
 # The action of an imported entry: the first of its type.
 ACTION_OF_TYPE = {kind: actions[0] for kind, actions in _TYPES.items()}

@@ -30,6 +30,7 @@ OWN_PAGES: dict[str, tuple[str, ...]] = {
     "dashboard:tasks": ("/tasks", "/tasks?state=failed&q=x&sort=-budget"),
     "dashboard:keys": ("/keys", "/keys?idle=1", "/keys?status=broken"),
     "dashboard:import-keys": ("/import-keys",),
+    "dashboard:import-usage": ("/import-usage",),
     "dashboard:test-keys": ("/test-keys",),
     "dashboard:key": ("/keys/nvidia-1", "/keys/nvidia-1?act=limit"),
     "dashboard:search": ("/search", "/search?q=nvidia", "/search?q=nothing"),

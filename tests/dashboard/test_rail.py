@@ -44,6 +44,7 @@ def test_the_page_that_is_open_is_marked(client):
     open_at = {"/access": "Who may what", "/charges": "Spend", "/savings": "Reports"}
     open_at |= {
         "/import-keys": "Keys",
+        "/import-usage": "Reports",
         "/test-keys": "Keys",
         "/budget-requests/new?session=x": "Budgets",
     }

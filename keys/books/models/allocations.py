@@ -275,6 +275,7 @@ class Charge(models.Model):
         REPORTED = "reported", "as the agent reported"
         PROVIDER = "provider", "as the provider reported"
         ESTIMATED = "estimated", "estimated, because the provider reported nothing"
+        IMPORTED = "imported", "imported: as another system recorded"
 
     # Without indexes of their own: each call would write to each of them twice. An allocation's
     # charges are found through the idempotency key, an API key's through what is settled.

@@ -11,7 +11,7 @@ from common.statements import fetch_unprepared
 from keys.audit_actions import Action
 from keys.books import sql
 from keys.books.services.allocate import threshold
-from keys.books.services.import_sessions import analyse_if_grown
+from keys.books.services.import_sessions import IMPORTED_CHARGE, analyse_if_grown
 from keys.limits.services import windows
 from keys.limits.services.limits import Terms, terms_of
 from keys.models import Agent, Allocation, ApiKey, Charge, Limit
@@ -22,8 +22,6 @@ from security.actor import Actor
 
 _BATCH = 1_000
 _REASON = "imported"
-# The prefix of the idempotency keys of imported charges, whose calls no agent of Butler made.
-IMPORTED_CHARGE = "import-"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +199,7 @@ def _charges(imported: ImportedAllocation, row: Allocation) -> Iterator[Charge]:
             price=row.price,
             idempotency_key=f"{IMPORTED_CHARGE}{number}",
             status=Charge.Status.SETTLED,
+            basis=Charge.Basis.IMPORTED,
             tokens=charge.tokens,
             cost=pricing.bound(row.price.rates, charge.tokens),
             created_at=charge.settled_at,

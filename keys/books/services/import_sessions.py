@@ -19,16 +19,19 @@ from keys.models import Agent, Allocation, ApiKey, Charge, CostCentre, Price, Se
 from keys.refusals import WrongValue
 from keys.supply import pricing
 
+# The prefix of the idempotency keys of imported charges, whose calls no agent of Butler made.
+IMPORTED_CHARGE = "import-"
 _HOLD_LIFE = timedelta(minutes=10)
 _SESSION_LIFE = timedelta(hours=8)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, slots=True)
 class CallKind:
     """What calls have in common: the model, what they used, how they ended.
 
     Only settled calls have usage. Calls that are alike refer to one object, whose cost is
-    calculated once. `has_provider_cost`: the provider reported a cost, the same as Butler's.
+    calculated once. `cost` in USD: what another system recorded; None is what the model costs on
+    the API key. `has_provider_cost`: the provider reported a cost, the same as Butler's.
     """
 
     model: str
@@ -36,6 +39,7 @@ class CallKind:
     held_tokens: int
     status: str = Charge.Status.SETTLED
     basis: str = Charge.Basis.PROVIDER
+    cost: Decimal | None = None
     has_provider_cost: bool = False
     route: str = "/v1/chat/completions"
 
@@ -48,15 +52,22 @@ class PastCall(NamedTuple):
     ended_at: datetime
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PastSession:
-    """A session that is closed, on the API key `key_id`, with its calls in their order."""
+    """A session that is closed, on the API key `key_id`, with its calls in their order.
+
+    `cost_centre`: who paid; blank is the agent's. `origin`: what the allocation keeps of where the
+    session comes from, as JSON.
+    """
 
     session_id: str
     agent: str
     key_id: str
+    cost_centre: str = ""
     label: str = ""
     status: str = Allocation.Status.COMPLETED
+    status_reason: str = ""
+    origin: Any = True
     allocated: int
     created_at: datetime
     closed_at: datetime
@@ -73,17 +84,25 @@ def import_sessions(sessions: Sequence[PastSession], *, now: datetime) -> int:
     """Write sessions, their charges and what these add to slices and windows; returns how many
     charges.
 
-    Each charge costs what its model costs on its API key now. There are no decisions about the key
-    and no alerts. Agents cannot spend until the transaction ends: import some thousand sessions at
-    a time. Refusals: WrongValue (a model that the key has no price for).
+    Each charge costs what its model costs on its API key now, unless its kind has a cost. There are
+    no decisions about the key and no alerts. Agents cannot spend until the transaction ends: import
+    some thousand sessions at a time. Refusals: WrongValue (a model that the key has no price for).
     """
     windows.take_books_alone()
+    return write_sessions(sessions, now=now)
+
+
+def write_sessions(sessions: Sequence[PastSession], *, now: datetime) -> int:
+    """As `import_sessions`, in the caller's transaction, which has called `take_books_alone`."""
     windows.roll_over(Window.objects.all(), now=now)
     price_list = _PriceList()
     ids = [row.id for row in fetch_unprepared(sql.RESERVE_ALLOCATIONS, number=len(sessions))]
-    agents = Agent.objects.select_related("cost_centre").in_bulk()
+    agents = dict(Agent.objects.values_list("pk", "cost_centre"))
+    centres = CostCentre.objects.in_bulk()
     allocations = (
-        _allocation(number, session, agents[session.agent].cost_centre, price_list)
+        _allocation(
+            number, session, centres[session.cost_centre or agents[session.agent]], price_list
+        )
         for number, session in zip(ids, sessions, strict=True)
     )
     charges = (
@@ -125,16 +144,20 @@ class _PriceList:
         kind = call.kind
         if found := self._figures.get((key_id, kind)):
             return found
-        price = self._price(key_id, kind.model)
+        price = self._price(key_id, kind)
         figures = _figures(kind, price, at=call.ended_at)
         if not any(variant.starts for variant in price.rates.variants):
             self._figures[key_id, kind] = figures
         return figures
 
-    def _price(self, key_id: str, model: str) -> Price:
-        if price := self._prices.get((key_id, model)):
+    def _price(self, key_id: str, kind: CallKind) -> Price:
+        if price := self._prices.get((key_id, kind.model)):
             return price
-        raise WrongValue(f"The API key {key_id} has no price for the model {model}.", field="model")
+        if kind.cost is not None:
+            return self.api_keys[key_id].price
+        raise WrongValue(
+            f"The API key {key_id} has no price for the model {kind.model}.", field="model"
+        )
 
 
 class _Figures(NamedTuple):
@@ -145,7 +168,8 @@ class _Figures(NamedTuple):
 
 
 def _figures(kind: CallKind, price: Price, *, at: datetime) -> _Figures:
-    tokens, cost = kind.usage.tokens, kind.usage.cost(price, at=at)
+    tokens = kind.usage.tokens
+    cost = kind.usage.cost(price, at=at) if kind.cost is None else kind.cost
     columns = (
         price.pk,
         kind.model,
@@ -187,10 +211,11 @@ def _charge(
     allocation: int, number: int, key_id: str, call: PastCall, price_list: _PriceList
 ) -> tuple[Any, ...]:
     status = call.kind.status
+    prefix = IMPORTED_CHARGE if call.kind.basis == Charge.Basis.IMPORTED else "call-"
     return (
         allocation,
         key_id,
-        f"call-{number}",
+        f"{prefix}{number}",
         call.began_at,
         call.ended_at if status == Charge.Status.EXPIRED else call.began_at + _HOLD_LIFE,
         call.ended_at if status == Charge.Status.SETTLED else None,
@@ -243,10 +268,10 @@ def _allocation(
         session.key_id,
         price.pk,
         price.token_cost_max,
-        Jsonb({"imported": True}),
+        Jsonb({"imported": session.origin}),
         session.label,
         session.status,
-        "",
+        session.status_reason,
         session.allocated,
         max(pricing.bound(price.rates, session.allocated), used_cost),
         session.used,

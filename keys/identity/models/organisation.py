@@ -113,6 +113,7 @@ class Organisation(models.Model):
     )
 
     class Meta:
+        permissions = [("import_usage", "Can import the usage of other systems")]
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="organisation_is_one_row"),
             models.CheckConstraint(condition=~Q(name=""), name="organisation_has_a_name"),
