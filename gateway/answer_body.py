@@ -42,6 +42,7 @@ class AnswerBody:
         self._size = 0
         self._whole: bytes | None = None
         self._lost: Lost | None = None
+        self._chunks: list[bytes] = []
         self._decoder: Decoder | None = None
         self._pieces: Iterator[bytes] = iter(())
         # What has been read and not handed out yet.
@@ -81,13 +82,24 @@ class AnswerBody:
                 raise
         return self._whole
 
+    @property
+    def beginning(self) -> bytes:
+        """What `read` has read of a body that is lost, decoded."""
+        return b"".join(self._chunks)
+
+    @property
+    def announced_size(self) -> int:
+        """How many bytes the whole body has, as its header says; 0 if that is not known."""
+        size = self._response.headers.get("content-length", "")
+        return int(size) if size.isdecimal() and self._decoder is None else 0
+
     async def _read(self) -> bytes:
-        chunks = []
         while chunk := await self.next_chunk():
-            chunks.append(chunk)
-        if not chunks and self._may_be_cut_off:
+            self._chunks.append(chunk)
+        if not self._chunks and self._may_be_cut_off:
             raise Lost("empty")
-        return b"".join(chunks)
+        whole, self._chunks = self.beginning, []
+        return whole
 
     async def next_chunk(self) -> bytes:
         """The next piece of the body, decoded; empty at its end. Raises Lost.

@@ -123,6 +123,7 @@ async def _begin_answer(
         else:
             error = await _read_whole_answer(call)
     except Lost as lost:
+        call.cut_body = call.answer_body
         raise await _answer_lost(call) from lost
     if error is None:
         return stream, None
@@ -192,6 +193,7 @@ async def reply(call: Call, response: ClientResponse) -> None:
         try:
             call.reply = upstream.scrub(await call.answer_body.read(), call.upstream)
         except Lost as error:
+            call.cut_body = call.answer_body
             raise await _answer_lost(call) from error
     result = await settle(call)
     call.recording.add(call.reply)

@@ -3,12 +3,15 @@
 import asyncio
 import logging
 from dataclasses import replace
+from math import ceil
 from time import time
 
 from gateway import estimates, output_limits
+from gateway.answer_body import AnswerBody
 from gateway.call import Call
 from gateway.counts.beginnings import Beginning, beginnings, sized_beginnings
 from gateway.dialects import UsageReport
+from gateway.dialects.cut_json import closed
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
 from gateway.repeated_input import is_sampled
@@ -175,12 +178,29 @@ def _stream_evidence(call: Call) -> Usage | None:
 
 
 def _reply_evidence(call: Call) -> Usage | None:
-    if call.reply is None:
+    if call.reply is not None:
+        return _evidence_in(call.reply, call)
+    return _cut_evidence(call.cut_body, call) if call.cut_body else None
+
+
+def _cut_evidence(body: AnswerBody, call: Call) -> Usage | None:
+    """What the beginning of an answer says of the whole, which the provider has written and will
+    bill: as much more text as its header announces more bytes."""
+    beginning = body.beginning
+    usage = _evidence_in(closed(beginning), call)
+    if not usage.output_tokens:
         return None
-    usage = call.dialect.partial_usage(call.reply) or Usage()
+    if call.dialect.partial_usage(closed(beginning)):
+        return usage
+    missing = max(body.announced_size / len(beginning), 1)
+    return replace(usage, output_tokens=ceil(usage.output_tokens * missing))
+
+
+def _evidence_in(reply: bytes, call: Call) -> Usage:
+    usage = call.dialect.partial_usage(reply) or Usage()
     if usage.output_tokens:
         return usage
-    output = call.dialect.count_output(call.reply, model=call.facts)
+    output = call.dialect.count_output(reply, model=call.facts)
     return replace(usage, output_tokens=output)
 
 

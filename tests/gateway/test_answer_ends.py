@@ -1,6 +1,7 @@
 """How a stream ends: whole, or broken off, and what is charged when no usage was reported."""
 
 import json
+import re
 
 import pytest
 
@@ -203,6 +204,58 @@ def test_a_whole_answer_without_usage_is_charged_at_the_best_guess(ask):
     """O04."""
     body = json.dumps({"choices": [{"message": {"content": "x" * 35}}]}).encode()
     assert ask(http(body), model="llama-4").usage == (9, 10, "estimated")
+
+
+def cut(body: dict, at: str, *, announces: bool = True) -> bytes:
+    """A whole answer of which only what stands before `at` comes."""
+    response = http(json.dumps(body).encode())
+    head, _, text = response.partition(b"\r\n\r\n")
+    if not announces:
+        head = re.sub(rb"content-length: \d+", b"transfer-encoding: chunked", head)
+        text = text[: text.index(at.encode())]
+        return head + b"\r\n\r\n%x\r\n%s\r\n" % (len(text), text)
+    return head + b"\r\n\r\n" + text[: text.index(at.encode())]
+
+
+WHOLE = {
+    "id": "c-1",
+    "choices": [{"message": {"content": "one two three " * 100 + "END"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 20, "completion_tokens": 305, "total_tokens": 325},
+}
+HALF = {"choices": [{"message": {"content": f"{'one two three ' * 50}END{' four' * 150}"}}]}
+BLOCK = {"type": "text", "text": "x" * 3500 + "END"}
+MESSAGE = {"content": [BLOCK], "usage": {"input_tokens": 9, "output_tokens": 1001}}
+# Each with what the provider bills, of the output give or take a tenth.
+CUT = {
+    "in the text": (CHAT, cut(WHOLE, "END"), 8, 305),
+    "half-way": (CHAT, cut(HALF, "END"), 8, 301),
+    "after the usage": (CHAT, cut({**WHOLE, "z": "END of it"}, "END of it"), 20, 305),
+    "in the usage": (CHAT, cut(WHOLE, '5, "total_tokens"'), 20, 301),
+    "without a length": (CHAT, cut(WHOLE, "END", announces=False), 8, 301),
+    "a message": (MESSAGES, cut(MESSAGE, "END"), 8, 430),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "response", "input_tokens", "output_tokens"), CUT.values(), ids=CUT
+)
+def test_a_whole_answer_that_breaks_off_is_charged_for_what_came_and_not_for_its_hold(
+    ask, path, response, input_tokens, output_tokens
+):
+    """O04."""
+    provider = PROVIDERS.get(path, "openai")
+    found = ask(response, path=path, provider=provider, max_tokens=4_000)
+    assert (found.answer.status, found.charge.basis) == (504, "estimated")
+    assert found.charge.held_tokens > 4_000
+    assert found.charge.input_tokens == input_tokens
+    assert output_tokens <= found.charge.output_tokens <= output_tokens * 1.1
+
+
+@pytest.mark.parametrize("at", ['{"id', '"choices"', "one two"])
+def test_a_whole_answer_that_breaks_off_before_its_text_costs_the_hold(ask, at):
+    """O04."""
+    found = ask(cut(WHOLE, at), max_tokens=4_000)
+    assert found.charge.tokens == found.charge.held_tokens
 
 
 ERROR = {"error": {"message": "boom", "code": 500}}
