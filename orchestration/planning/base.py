@@ -55,8 +55,11 @@ def estimate_of(text: str) -> int:
 
 def short_name(text: str) -> str:
     """The first words of `text`, on one line of at most NAME_MAX characters."""
-    # Four times the length leaves enough text when runs of white space become one space.
-    words = " ".join(text.lstrip()[: 4 * NAME_MAX].split())
+    text = text.lstrip()
+    words = " ".join(text[: NAME_MAX + 1].split())
+    if len(words) <= NAME_MAX < len(text):
+        # Four times the length leaves enough text when runs of white space become one space.
+        words = " ".join(text[: 4 * NAME_MAX].split())
     if len(words) <= NAME_MAX:
         return words
     kept, _, _ = words[:NAME_MAX].rpartition(" ")

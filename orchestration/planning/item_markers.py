@@ -15,14 +15,47 @@ _ARABIC_ORDINALS = (
 _GAP = r"[ \t\u00a0\u3000]"
 _CIRCLED = "①-⑳㉑-㉟㊱-㊿❶-❿➀-➓⓫-⓴⓵-⓾⑴-⒇⒈-⒛Ⅰ-Ⅻⅰ-ⅻ"
 # Closed and open boxes; a bullet may precede those in brackets.
-_DONE_BOX = r"\[[xX✓✔☑]\]|[☑☒✅✔✓🗹](?:\ufe0f)?"
-_OPEN_BOX = r"\[[ \u00a0]?\]|[☐⬜❏❑□🔲🔳◻◽▢](?:\ufe0f)?"
+_DONE_BOX = (
+    r"\[[xX✓✔☑]\]|[☑☒✅✔✓🗹](?:\ufe0f)?"
+    # As chat programs write them.
+    r"|:(?:white_check_mark|heavy_check_mark|ballot_box_with_check):"
+)
+_OPEN_BOX = (
+    r"\[[ \u00a0]?\]|[☐⬜❏❑□🔲🔳◻◽▢](?:\ufe0f)?"
+    r"|:(?:white_large_square|white_medium_square|white_square_button|black_square_button):"
+)
+# Boxes only after a bullet or a number, since programs begin lines of output with them. “[-]” is
+# cancelled; the others are put off, half done or important.
+_CANCELLED_BOX, _OTHER_BOX = r"\[-\]", r"\[[>/!?*~]\]"
 # The keywords of Org mode, which are boxes in words.
 _DONE_WORD = r"(?-i:DONE|CANCELLED|CANCELED):?"
 _OPEN_WORD = r"(?-i:TODO|NEXT|WAITING):?(?:[ \t]*\[\#[A-Z]\])?"
-_DONE = re.compile(rf"{_DONE_BOX}|{_DONE_WORD}")
+_DONE = re.compile(rf"{_DONE_BOX}|{_CANCELLED_BOX}|{_DONE_WORD}")
 # A remark may follow what is struck out, as in “~~Pick a colour~~ (blue)”.
 _STRUCK = re.compile(r"~~[^~\n]+~~[ \t.]*+(?:\([^()\n]*\)|[-–—✓✔✅][^\n]*)?[ \t.]*+$", re.MULTILINE)
+# Words and marks that say at the end of its line that an item is done.
+_DONE_WORDS = (
+    "done|finished|completed?|closed|erledigt|fertig|abgeschlossen|hecho|hecha|listo|fait|"
+    "terminé|fatto|feito|"
+    "gedaan|klaar|zrobione|gotowe|сделано|готово|выполнено|yapıldı|tamamlandı|"
+    "完了|済み|已完成|完成|완료|تم"
+)
+_DONE_MARKS = "✅✔☑✓"
+_DONE_AT_END = re.compile(
+    rf"(?P<before>\w++)[^\w\n]*? (?:[(（\[【](?:{_DONE_WORDS})!?[)）\]】]|"
+    rf"[-–—] (?:{_DONE_WORDS})[.!]?"
+    rf"|[{_DONE_MARKS}]\ufe0f?)[ \t]*+\Z",
+    re.IGNORECASE,
+)
+# After these words, what follows is a name: “Replace the icon with ✅”.
+_NAMES_FOLLOW = frozenset(
+    ("a", "an", "the", "with", "to", "as", "into", "by", "of", "for", "from", "or", "and", "says")
+    + ("mark", "marks", "word", "words", "label", "icon", "emoji")
+    + ("mit", "auf", "als", "con", "como", "avec")
+)
+# Of what such an item ends with, a text has one. A text of 1 MB is searched for each in 1 ms.
+_ENDS = (*_DONE_MARKS, ")\n", "]\n", "）\n", "】\n", " – ", " - ", " — ")
+_TAIL = 40
 _BEFORE_TEXT = r"(?=[^\W\d]|[ \t\u00a0*_`\"'“„«(\[])"
 
 # The start of a line that matters. Possessive quantifiers, so that each line is read only once.
@@ -41,6 +74,7 @@ LINE = re.compile(
               | [(（\[]?\d{{1,3}}[)）\]] (?={_GAP})
               | \d{{1,3}}\ufe0f?\u20e3
               | \d{{1,3}}[.]?[ºª°](?=[ \t])
+              | \d{{1,2}}(?:st|nd|rd|th)[.:)](?={_GAP})
               | \#(?:\d{{1,4}}[.:)]?|[.)])(?={_GAP})
               | (?:{_STEP_WORDS}) [ \u00a0]? (?: [\d{_CJK_NUMBER}]{{1,4}} | (?:{_ARABIC_ORDINALS}) )
                 [ \u00a0]? (?: [.:)：）、-] | – | — )
@@ -61,7 +95,8 @@ LINE = re.compile(
         | (?P<emoji> [\u2600-\u27bf\U0001f300-\U0001faff] [\ufe0f\u200d]*+ {_GAP}
             (?![^\n:]{{1,30}}+:) )
         )
-        (?: [ \t]*+ (?P<box> {_DONE_BOX} | {_OPEN_BOX} | {_DONE_WORD} | {_OPEN_WORD} ) (?=\s) )?+
+        (?: [ \t]*+ (?=[\WDCTNW]) (?P<box> {_DONE_BOX} | {_OPEN_BOX} | {_CANCELLED_BOX}
+          | {_OTHER_BOX} | {_DONE_WORD} | {_OPEN_WORD} ) (?=\s) )?+
       [ \t\u00a0\u3000]*+ (?=\S)
     )
     """,
@@ -79,6 +114,19 @@ def is_done(box: str, text: str, begins_at: int) -> bool:
     if _DONE.match(box):
         return True
     return text.startswith("~~", begins_at) and bool(_STRUCK.match(text, begins_at))
+
+
+def may_end_with_done(text: str) -> bool:
+    """Whether any item of the text can be done by what stands at its end."""
+    return text.endswith((")", "]", "）", "】")) or any(mark in text for mark in _ENDS)
+
+
+def ends_with_done(text: str, begins_at: int) -> bool:
+    """Whether the first line of an item ends with “(done)”, “– done” or a mark such as ✅."""
+    end = text.find("\n", begins_at)
+    end = len(text) if end < 0 else end
+    found = _DONE_AT_END.search(text, max(begins_at, end - _TAIL), end)
+    return found is not None and found["before"].lower() not in _NAMES_FOLLOW
 
 
 def are_letters(first: str, second: str) -> bool:

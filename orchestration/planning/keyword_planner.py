@@ -8,7 +8,7 @@ from django.conf import settings
 from orchestration.planning.base import Part, estimate_of, short_name
 from orchestration.planning.dependency_graph import check_plan
 from orchestration.planning.html_text import without_html
-from orchestration.planning.imperatives import orders
+from orchestration.planning.imperatives import is_governing, orders
 from orchestration.planning.inline_lists import inline_parts
 from orchestration.planning.list_parts import list_parts
 from orchestration.planning.mail_text import body_of_mail
@@ -23,14 +23,15 @@ from orchestration.planning.opaque_text import (
 )
 from orchestration.planning.prose import beginnings, run_on
 from orchestration.planning.sequence import sequence_parts
+from orchestration.planning.task_data import data_parts
 from orchestration.planning.unmarked_lines import line_parts
 from orchestration.refusals import WrongPlan
 
 # Prose is divided into at most so many parts; the rest belongs to the last one, because a long text
 # is a detailed description and not thousands of sub-tasks.
 PROSE_PARTS_MAX = 50
-# Numbers within lines are looked for in so many characters of a text without lists, and words of
-# order and requests in so many, of which there are at most PROSE_PARTS_MAX.
+# Numbers within lines and keywords are looked for in so many characters of a text without lists,
+# and words of order and requests in so many, of which there are at most PROSE_PARTS_MAX.
 _READ_MAX = 200_000
 _STEPS_READ_MAX = 40_000
 NOT_DIVIDED = (
@@ -99,7 +100,7 @@ def _read(description: str, most: int) -> _Reading:
     if not body.strip():
         return _whole(text, NOT_DIVIDED)
     copy, unclosed = masked(body)
-    lists = list_parts(body, copy)
+    lists = data_parts(body) or list_parts(body, copy)
     notes = [_UNCLOSED] if unclosed else []
     if lists.done and not lists.parts:
         return _whole(body, _ALL_DONE)
@@ -120,8 +121,10 @@ def _without_lists(text: str, copy: str, most: int) -> list[tuple[str, str]]:
         return [(text.strip(), text.strip())]
     most = min(most, PROSE_PARTS_MAX)
     by_keyword = _prose(text, copy, most=most)
-    if len(by_keyword) < 2:
-        by_keyword = orders(text, copy, most=most) or by_keyword
+    by_order = orders(text, copy, most=most)
+    is_clear = len(by_keyword) < 2 or not any(map(is_governing, by_order[:-1]))
+    if is_clear and len(by_order) > len(by_keyword):
+        by_keyword = by_order
     by_sequence = sequence_parts(text, copy[:_STEPS_READ_MAX], most=most)
     texts = by_sequence if len(by_sequence) > len(by_keyword) else by_keyword
     return [(each, each) for each in texts]
@@ -148,7 +151,7 @@ def _prose(text: str, copy: str, *, most: int) -> Sequence[str]:
 
     Positions are found in `copy`, where code and quotes are masked.
     """
-    found = beginnings(copy, most=most)
+    found = beginnings(copy[:_READ_MAX], most=most)
     if len(found) < 2:
         found = run_on(copy)[:most] or found
     if len(found) < 2:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from orchestration.planning import section_labels
+from orchestration.planning.imperatives import is_order
 from orchestration.planning.item_markers import are_letters, number_of
 from orchestration.planning.outline import Item, Section, headings, outline
 
 _KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "row", "emoji")
 _AFTER_ITEM = re.compile(r"[,;]\s{0,3}(?:and|then)?\Z")
 _LOOK_BACK = 20
+_LINE_MAX = 200
 # So many lines that begin with an emoji are decoration.
 _EMOJI_MAX = 2
 
@@ -37,7 +39,7 @@ class Found:
 def list_parts(text: str, masked: str) -> Found:
     """The parts that the lists or sections of a text are; none if it has neither."""
     sections = outline(masked)
-    chosen = _chosen_by_section(sections)
+    chosen = _chosen_by_section(sections) or _requirements(text, sections)
     open_items = [(s, item) for s, items in chosen for item in items if not item.is_done]
     done = sum(item.is_done for _, items in chosen for item in items)
     total = len(open_items) + done
@@ -51,13 +53,28 @@ def list_parts(text: str, masked: str) -> Found:
 
 def _chosen_by_section(sections: list[Section]) -> list[tuple[Section, list[Item]]]:
     """The items that are parts, ticked ones included, of each section that has some."""
-    chosen = [(section, _outermost(section.items)) for section in sections]
-    chosen = [(s, items) for s, items in chosen if items and s.role != "context"]
+    chosen = [(s, _outermost(s.items)) for s in sections if s.items and s.role != "context"]
+    chosen = [(s, items) for s, items in chosen if items]
     strong = [(s, items) for s, items in chosen if s.role == "work" or _have_boxes(items)]
     if strong:
         return strong
     steps = [(s, [_step(s)]) for s in sections if chosen and _is_lone_step(s)]
     return sorted(chosen + steps, key=lambda each: each[0].start)
+
+
+def _requirements(text: str, sections: list[Section]) -> list[tuple[Section, list[Item]]]:
+    """The requirements of a text that says nothing else to do, most of which are orders."""
+    if any(text[s.body : s.end].strip() for s in sections if s.role != "context"):
+        return []
+    wanted = [
+        s for s in sections if any(section_labels.is_requirements(h.title) for h in headings(s))
+    ]
+    chosen = [(section, _outermost(section.items)) for section in wanted]
+    items = [item for _, items in chosen for item in items]
+    orders = sum(
+        is_order(text[item.begin : item.begin + _LINE_MAX].split("\n")[0]) for item in items
+    )
+    return [(s, items) for s, items in chosen if items] if 2 * orders > len(items) else []
 
 
 def _have_boxes(items: list[Item]) -> bool:

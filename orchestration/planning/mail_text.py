@@ -4,18 +4,21 @@ import re
 
 _HEAD_LINE = re.compile(
     r"(?:from|to|cc|bcc|date|sent|subject|reply-to|von|an|gesendet|datum|betreff|de|para|enviado|"
-    r"fecha|asunto|à|envoyé|objet|data|发件人|收件人|发送时间|日期|主题|抄送|差出人|宛先|日時|件名|送信日時|"
+    r"fecha|asunto|à|envoyé|objet|data|发件人|收件人|发送时间|日期|主题|抄送|差出人|宛先|日時|"
+    r"件名|送信日時|"
     r"प्रेषक|विषय|दिनांक|من|إلى|الموضوع|التاريخ)[ \t\u00a0]?[:：][^\n]*+",
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
-    r"\n[ \t]*+-{0,20}+[ ]?(?:forwarded message|begin forwarded message|weitergeleitete nachricht|"
+    r"\n(?=[ \t]*+[-fbwam转転 ])[ \t]*+-{0,20}+[ ]?(?:forwarded message|begin forwarded message|"
+    r"weitergeleitete nachricht|"
     r"anfang der weitergeleiteten nachricht|mensaje reenviado|message transféré|转发的邮件|"
     r"転送されたメッセージ)[ ]?:?-{0,20}+[ \t]*+$",
     re.IGNORECASE | re.MULTILINE,
 )
 _REPLY = re.compile(
-    r"\n(?:[ \t]*+-{2,20}+[ ]?(?:original message|original appointment|ursprüngliche nachricht|"
+    r"\n(?=[ \t]*+[-_*fvdoaeilо发寄差])(?:[ \t]*+-{2,20}+[ ]?(?:original message|"
+    r"original appointment|ursprüngliche nachricht|"
     r"mensaje original|message d'origine|message d’origine|原始邮件|元のメッセージ)"
     r"[ ]?-{2,20}+[ \t]*+"
     r"|_{20,}+[ \t]*+"
@@ -31,6 +34,8 @@ _REPLY = re.compile(
     r"écrit|escreveu|ha scritto)[ \u00a0]?:[ \t]*+)$",
     re.IGNORECASE | re.MULTILINE,
 )
+# Each reply has one of these; looking for them takes a hundredth of the time.
+_SIGNS_OF_REPLY = (":", "：", "--", "__")
 # The same, of languages in which the name comes first.
 _WROTE = ("写道", "さんは書きました", "のメール")
 _REPLY_OF = re.compile(rf"\n[^\n]{{4,80}}(?:{'|'.join(_WROTE)})[:：][ \t]*+$", re.MULTILINE)
@@ -75,6 +80,8 @@ def body_of_mail(text: str) -> str:
 
 
 def _reply(text: str) -> tuple[int, int] | None:
+    if not any(sign in text for sign in _SIGNS_OF_REPLY):
+        return None
     found = _first_line(_REPLY, text)
     if any(word in text for word in _WROTE):
         of_name = _first_line(_REPLY_OF, text)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -44,6 +45,10 @@ SCHEMA: dict[str, Any] = {
 _FIELDS = tuple(SCHEMA["properties"]["sub_tasks"]["items"]["properties"])
 _VALIDATOR = Draft202012Validator(SCHEMA)
 _OPENING = re.compile(r"[{\[]")
+_SUB_TASKS = re.compile(r'"sub_tasks"\s*+:\s*+(?=\[)')
+# How deep a plan may stand in other objects, and what a list of sub-tasks may be called there.
+_WRAPPED_MAX = 3
+_NAMES = ("sub_tasks", "subtasks", "subTasks", "tasks", "steps", "plan")
 # Drafts of a model that thinks aloud before it answers.
 _THOUGHTS = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
@@ -89,26 +94,60 @@ def plan_of_answer(text: str) -> list[Part]:
     reason = "The answer does not contain JSON."
     for found in _documents(_THOUGHTS.sub("", text)):
         try:
-            return _plan(found)
+            return _plan(_unwrapped(found))
         except UnusablePlan as unusable:
             reason = unusable.reason
     raise UnusablePlan(reason)
 
 
 def _documents(text: str) -> Iterator[Any]:
-    """Every JSON object and array in `text` that is not inside another one."""
+    """Every JSON object and array in `text` that is not inside another one.
+
+    Of one that is cut off at the end of the text, only its whole list of sub-tasks counts: a list
+    within a sub-task is not the plan.
+    """
     decoder = json.JSONDecoder(parse_constant=_refuse_constant)
     position = 0
+    end = len(text.rstrip("` \t\r\n"))
     for _ in range(_TRIES_MAX):
         opening = _OPENING.search(text, position)
         if not opening:
             return
         try:
             found, position = decoder.raw_decode(text, opening.start())
-        except (ValueError, RecursionError):
+        except (ValueError, RecursionError) as error:
+            if _is_cut_off(error, end):
+                yield _sub_tasks_before_the_end(decoder, text, opening.start())
+                return
             position = opening.end()
         else:
             yield found
+
+
+def _is_cut_off(error: Exception, end: int) -> bool:
+    if not isinstance(error, json.JSONDecodeError):
+        return False
+    return error.pos >= end or error.msg.startswith("Unterminated string")
+
+
+def _sub_tasks_before_the_end(decoder: json.JSONDecoder, text: str, start: int) -> Any:
+    if found := _SUB_TASKS.search(text, start):
+        with suppress(ValueError, RecursionError):
+            return decoder.raw_decode(text, found.end())[0]
+    raise UnusablePlan("The answer ends within its JSON.")
+
+
+def _unwrapped(found: Any) -> Any:
+    """The plan without the objects around it, such as in {"plan": {"sub_tasks": […]}}."""
+    for _ in range(_WRAPPED_MAX):
+        if not isinstance(found, dict) or "sub_tasks" in found:
+            return found
+        inside = [value for value in found.values() if isinstance(value, dict)]
+        lists = [found[name] for name in _NAMES if isinstance(found.get(name), list)]
+        if len(inside) + len(lists) != 1:
+            return found
+        found = (inside or lists)[0]
+    return found
 
 
 def _refuse_constant(constant: str) -> NoReturn:

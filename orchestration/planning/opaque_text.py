@@ -33,9 +33,10 @@ _QUOTED_WORDS = re.compile(
 _MATERIAL = re.compile(
     r"(?:(?:please|kindly|bitte|por favor|(?:could|can) you) )?(?:"
     r"(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|shorten|explain|classify|"
-    r"categori[sz]e|analy[sz]e|interpret|correct|edit|transcribe|reply|respond|"
+    r"categori[sz]e|analy[sz]e|interpret|correct|edit|transcribe|reply|respond|answer|"
     r"fasse?|übersetzen?|übersetze|erkläre?|korrigiere?|kürze?|formuliere?|analysiere?|beantworte?|"
-    r"resume|resumir|traduce|traducir|corrige|explica|clasifica|analiza|résume[zr]?|tradui(?:s|re|sez)|"
+    r"resume|resumir|traduce|traducir|corrige|explica|clasifica|analiza|résume[zr]?|tradui(?:s|"
+    r"re|sez)|"
     r"explique[zr]?|analyse[zr]?|traduza|resuma|riassumi|traduci)(?= )"
     r"|请?(?:总结|翻译|翻譯|概括|解释|改写|润色|校对|分析))"
     r"(?!.{0,200}(?:as follows|these steps|wie folgt))[^\n]{1,300}[:：][ \t]*+\n",
@@ -47,8 +48,16 @@ _DATA = re.compile(
     r"(?:[ ]*+(?:(?:-[ ]++)?[a-zA-Z_\"'][\w.\"'/-]*+:(?:[ ][^\n]*+)?"
     r"|-[ ][^\n]*+|\#[^\n]*+)(?:\n|\Z))++"
 )
+# JSON over several lines, below other text.
+_JSON = re.compile(
+    r"(?<=\n\n)(?:\{\n(?=[ \t]*+[\"}])|\[\n(?=[ \t]*+[\"{\[\d\]]))(?:[ \t][^\n]*+\n)*+[}\]]"
+)
 # What was typed at a prompt, and what the program wrote.
 _SESSION = re.compile(r"(?<=\n\n)\$ [^\n]+(?:\n[^\n]+)*+")
+# The numbers of an outline whose first level has no full stops: “1 Collect”, “1.1 From the shop”.
+_OUTLINE = re.compile(r"\n1[ \t]+[^\W\d][^\n]*\n(?:[ \t]*\n)?[ \t]*1\.1\.?[ \t]")
+_BARE_NUMBER = re.compile(r"^(\d{1,3})[ \t]++(?=[^\W\d])", re.MULTILINE)
+_FIRST_BELOW = re.compile(r"^[ \t]*+(\d{1,3})\.1\.?[ \t]", re.MULTILINE)
 _OPENING_MARKS = "\"“„«‘'`「『"
 _SHORT = 300
 
@@ -75,7 +84,7 @@ def code_spans(text: str) -> tuple[list[Span], bool]:
     """
     spans: list[Span] = []
     unclosed = False
-    if "```" not in text and "~~~" not in text:
+    if not any(mark in text and 3 * mark in text for mark in "`~"):
         return [], False
     fences = list(_FENCE.finditer(text))
     # A fence that is not closed proves that no later one of the same kind and length is.
@@ -151,13 +160,32 @@ def masked(text: str) -> tuple[str, bool]:
     """
     code, unclosed = code_spans(text)
     copy = filled(text, code)
-    if ":\n " in copy:
+    if ":" in copy and ":\n " in copy:
         copy = filled(copy, [match.span() for match in _DATA.finditer(copy)])
-    if "\n\n$ " in copy:
+    if any(mark in copy for mark in ("{\n", "[\n")):
+        copy = filled(copy, [match.span() for match in _JSON.finditer(copy)])
+    if "$" in copy and "\n\n$ " in copy:
         copy = filled(copy, [match.span() for match in _SESSION.finditer(copy)])
     if ">" in copy:
         copy = filled(copy, [match.span() for match in _QUOTED.finditer(copy)])
+    if "1.1" in copy:
+        copy = with_dots(copy)
     return copy, unclosed
+
+
+def with_dots(copy: str) -> str:
+    """The copy with a full stop instead of the space after “1”, “2” … of an outline with “1.1”.
+
+    If each number has such numbers below it, the numbers are headings, and the copy stays as it is.
+    """
+    if not _OUTLINE.search(f"\n{copy}"):
+        return copy
+    spans: list[Span] = []
+    for match in _BARE_NUMBER.finditer(copy):
+        if int(match[1]) == len(spans) + 1:
+            spans.append((match.end(1), match.end(1) + 1))
+    above = {int(match[1]) for match in _FIRST_BELOW.finditer(copy)}
+    return copy if above.issuperset(range(1, len(spans) + 1)) else filled(copy, spans, ".")
 
 
 def code_blocks(masked: str) -> list[Span]:
@@ -185,12 +213,12 @@ def is_about_a_text(text: str) -> bool:
     return bool(_MATERIAL.match(text.lstrip()))
 
 
-def filled(text: str, spans: Sequence[Span]) -> str:
-    """A copy of the same length in which these spans, in their order, are filled with `x`."""
+def filled(text: str, spans: Sequence[Span], mark: str = "x") -> str:
+    """A copy of the same length in which these spans, in their order, are filled with `mark`."""
     pieces: list[str] = []
     at = 0
     for begin, end in spans:
-        pieces += [text[at:begin], "x" * (end - begin)]
+        pieces += [text[at:begin], mark * (end - begin)]
         at = end
     return "".join([*pieces, text[at:]])
 

@@ -5,6 +5,7 @@ boxes, headings in bold, labels such as “Next steps:”.
 """
 
 import re
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from orchestration.planning import item_markers, section_labels
 from orchestration.planning.item_markers import LINE
 from orchestration.planning.opaque_text import code_blocks, is_about_a_text
-from orchestration.planning.tables import Row, rows
+from orchestration.planning.tables import Row, rows, says_done
 from orchestration.refusals import WrongPlan
 
 _BOLD_LEVEL, _LABEL_LEVEL = 7, 8
@@ -21,6 +22,10 @@ _CODE_MARGIN = 4
 # Of bullets, these also begin headings, in Japan above all.
 _BIG_BULLETS = frozenset("■◆▼●□◇○")
 _KINDS = ("number", "decimal", "weak", "dot", "letter", "bullet", "emoji")
+_SAYS_DONE = re.compile(
+    r"\n[ \t]++(?:status|state|done|completed|"
+    r"closed):[ ]*+['\"]?(?P<value>[\w ]{1,20}?)['\"]?[ \t]*+(?=\n|\Z)"
+)
 # As many as a plan can have at most in any installation.
 ITEMS_MAX = 100_000
 
@@ -72,8 +77,10 @@ def outline(masked: str) -> list[Section]:
         reader.read(match)
     reader.sections[-1].end = len(masked)
     for section in reader.sections:
-        _nest(section.items)
+        if section.items:
+            _nest(section.items)
     _add_rows(masked, reader.sections)
+    _mark_done(masked, reader.sections)
     return reader.sections
 
 
@@ -84,6 +91,8 @@ class _Reader:
         self.text = masked
         self.sections = [Section(0, 0)]
         self.blocks = deque(code_blocks(masked))
+        # Looked for when there is an item.
+        self.has_done_ends: bool | None = None
 
     def read(self, match: re.Match[str]) -> None:
         """Take one line into the outline."""
@@ -94,7 +103,7 @@ class _Reader:
             return
         if kind == "heading":
             # With more margin it is a comment of code.
-            if len(match["indent"].expandtabs(4)) < _CODE_MARGIN:
+            if not match["indent"] or len(match["indent"].expandtabs(4)) < _CODE_MARGIN:
                 self._heading(match.start(), match.end(), len(match["heading"]))
         elif kind == "underline":
             self._underlined(match)
@@ -130,15 +139,13 @@ class _Reader:
             return
         self._open(match.start(), _line_end(self.text, match.start()), title, _BOLD_LEVEL)
 
-    def _open(self, start: int, body: int, title: str, level: int) -> None:
+    def _open(self, start: int, body: int, title: str, level: int, role: str = "") -> None:
         before = self.sections[-1]
         before.end = start
-        above = tuple(each for each in (*before.above, before) if 0 < each.level < level)
-        role = above[-1].role if above else ""
-        if section_labels.is_work(title):
-            role = "work"
-        elif section_labels.is_context(title):
-            role = "context"
+        above = before.above
+        if before.level != level:
+            above = tuple(each for each in (*above, before) if 0 < each.level < level)
+        role = section_labels.role_of(title) or role or (above[-1].role if above else "")
         self.sections.append(Section(start, body, title, level, role, above))
 
     def _last(self) -> Item | None:
@@ -183,10 +190,17 @@ class _Reader:
             item.has_box = True
         if box or self.text.startswith("~~", begin):
             item.is_done = item_markers.is_done(box or "", self.text, begin)
+        elif self._has_done_ends():
+            item.is_done = item_markers.ends_with_done(self.text, begin)
         if box and box[0] in "TNW":
             # “TODO app” is perhaps no box; its word is kept.
             item.begin = match.start("box")
         self.sections[-1].items.append(item)
+
+    def _has_done_ends(self) -> bool:
+        if self.has_done_ends is None:
+            self.has_done_ends = item_markers.may_end_with_done(self.text)
+        return self.has_done_ends
 
     def _label(self, match: re.Match[str]) -> None:
         """Open a section if the line before the list is a label such as “Next steps:”, or the same
@@ -195,12 +209,19 @@ class _Reader:
             return
         start, line = _text_before(self.text, match.start(), self.sections[-1].body)
         title = line.rstrip(" *_\t")
-        if not title or len(title) > section_labels.LENGTH_MAX:
+        last = self._last()
+        if not title or title[0].isspace():
+            return
+        if last is not None and self._is_in_item(start, last):
+            return
+        if section_labels.is_given(title, with_letters=match.lastgroup == "letter"):
+            # The line itself is an order.
+            end = start + len(line)
+            self._open(end, end, "", _LABEL_LEVEL, role="context")
+            return
+        if len(title) > section_labels.LENGTH_MAX:
             return
         if not title.endswith((":", "：")) and _line_before(self.text, start)[1].strip():
-            return
-        last = self._last()
-        if title[0].isspace() or (last is not None and self._is_in_item(start, last)):
             return
         if section_labels.is_work(title) or section_labels.is_context(title):
             self._open(start, start + len(line), title.strip(" *_:："), _LABEL_LEVEL)
@@ -228,6 +249,21 @@ def _add_rows(masked: str, sections: list[Section]) -> None:
             at += 1
         item = Item(row.start, row.start, "row", "", 0, row=row, is_done=row.is_done)
         sections[at].items.append(item)
+
+
+def _mark_done(masked: str, sections: list[Section]) -> None:
+    """Mark the items of which a line below says so, as “done: true” in a list of YAML."""
+    for match in _SAYS_DONE.finditer(masked) if ":" in masked else ():
+        if not says_done(match["value"]) and match["value"].lower() != "true":
+            continue
+        section = sections[bisect_right(sections, match.start(), key=_start_of) - 1]
+        at = bisect_right(section.items, match.start(), key=_start_of) - 1
+        if at >= 0:
+            section.items[at].is_done = True
+
+
+def _start_of(each: Item | Section) -> int:
+    return each.start
 
 
 def _line_end(text: str, at: int) -> int:

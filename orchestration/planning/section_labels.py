@@ -8,7 +8,8 @@ _WORK = """
 what (?:we|i|you) need(?: to do| done)?|what needs to be done|what is needed|
 to do|to-do|todo|todos|to dos|tasks?|task list|sub-?tasks?|action items?|actions?|next steps?|
 steps|work|work items?|plan|the plan|implementation plan|what to do|work plan|agreed actions?|
-follow[- ]ups?|open|open (?:items|tasks|points)|to be done|remaining|still to do|deliverables|
+follow[- ]ups?|open|open (?:items|tasks|points)|to be done|remaining|still to do|
+doing|in arbeit|en curso|en cours|进行中|deliverables|
 requests?|instructions|next|in progress|aufgaben|aufgabenliste|zu tun|zu erledigen|offen|
 offene (?:punkte|aufgaben)|nächste schritte|schritte|maßnahmen|plan|arbeitsschritte|vorgehen|
 tareas|por hacer|pendientes?|próximos pasos|pasos|acciones|plan|plan de trabajo|pasos a seguir|
@@ -73,6 +74,59 @@ katılımcılar|kararlar|tamamlanan(?:lar)?|bitti|רקע|הערות|משתתפי
 참석자|결정 사항|완료|bối cảnh|ghi chú|thành phần|quyết định|đã xong|hoàn thành|latar belakang|
 catatan|peserta|keputusan|selesai|bakgrund|deltagare|beslut|klart|প্রেক্ষাপট|পটভূমি|নোট|সম্পন্ন
 """
+# What a line ends with if it is an order, and the list below is a part of what it asks for:
+# “Write an invitation with this agenda:”, “Keep these rules in mind:”.
+_GIVEN = re.compile(
+    r"\b(?:(?:these|this|the following) (?:agenda|rules?|guidelines|constraints|restrictions|"
+    r"criteria|format|"
+    r"structure|tone|style|ingredients|facts|principles|keywords|conditions|limits)"
+    r"|(?:with|have|has|having|contain(?:s|ing)?|includ(?:e|es|ing)|cover(?:s|ing)?) "
+    r"(?:these|the following) (?:sections|chapters|headings|columns|fields|topics|points|elements)"
+    r"|(?:diese[rnms]?|folgende[rnms]?) (?:tagesordnung|regeln|vorgaben|kriterien|format|aufbau|"
+    r"zutaten|fakten|"
+    r"stichworte?n?|bedingungen)"
+    r"|(?:estas?|este|las? siguientes?|los siguientes) (?:reglas|orden del día|formato|criterios|"
+    r"datos)"
+    r"|(?:ces|cette|cet|ce|les? suivante?s?) (?:règles|ordre du jour|format|critères|consignes))"
+    r"(?: in mind| in consideration| into account| ein| beachten| en cuenta|"
+    r" en compte)?[ *_]*[:：]$",
+    re.IGNORECASE,
+)
+# The list below goes on with what the line says of a thing: “Write a script that”, “It must:”.
+_DESCRIBES = re.compile(
+    r"(?:(?<!sure)(?<!verify)(?<!check)(?<!ensure)(?<!confirm)(?<!test) (?:that|which)|, (?:der|"
+    r"die|das)|\b(?:it|the (?:script|app|program|tool|page|site|"
+    r"website|function|"
+    r"service|system|form|report|letter|text|post|article|document|query|class|api|bot|dashboard|"
+    r"module|"
+    r"library|game|user|result|output|answer|summary))(?: (?:should|must|can|will|needs to|has to))"
+    r"(?: be able to)?)[ *_]*[:：]?$",
+    re.IGNORECASE,
+)
+# Other questions have their answers below them.
+_ASKS_FOR_WORK = re.compile(
+    r"\b(?:do|done|next|left|missing|open|tun|offen|fehlt|hacer|falta|faire|reste)\b", re.IGNORECASE
+)
+# An order about one list as a whole: “Rewrite the following list in a friendlier tone:”.
+_LIST_AS_A_WHOLE = re.compile(
+    r"(?:please |kindly |can you |could you |bitte )?(?:summari[sz]e|translate|proofread|rewrite|"
+    r"rephrase|paraphrase|"
+    r"shorten|explain|correct|edit|sort|reorder|rank|alphabeti[sz]e|convert|turn|format|improve|"
+    r"criticize|critique|"
+    r"übersetzen?|übersetze|kürze|sortiere|traduce|ordena|traduis|traduisez|trie[zr]?)"
+    r" (?:the following|this|these|the|die folgende|diese|esta|la siguiente|cette|la) "
+    r"(?:[\w-]+ )?(?:list|plan|agenda|recipe|schedule|checklist|outline|instructions|minutes|"
+    r"poem|changelog|"
+    r"release notes|liste|anleitung|tagesordnung|lista|receta|recette)\b[^\n]*[:：]$",
+    re.IGNORECASE,
+)
+# Context beside an order, and the work itself in a text that says nothing else to do.
+_REQUIREMENTS = re.compile(
+    r"(?:(?:functional|product|user|business) )?requirements?|user stories|scope|in scope|"
+    r"(?:funktionale )?anforderungen|requisitos(?: funcionales)?|exigences|要求|需求|功能需求|要件|"
+    r"機能要件|المتطلبات|आवश्यकताएँ|требования|requisiti|wymagania|eisen|gereksinimler",
+    re.IGNORECASE,
+)
 _STEP = re.compile(
     r"(?:\W*(?:step|phase|part|task|stage|milestone|schritt|aufgabe|teil|etappe|paso|fase|tarea|"
     r"etapa|étape|tâche|partie|ステップ|フェーズ|手順|步骤|阶段|任务|चरण|कदम|المرحلة|الخطوة)\b"
@@ -87,28 +141,66 @@ _VERSION = re.compile(r"\W*v?\d+\.\d+(?:\.\d+)?\b|\W*\d{4}-\d\d-\d\d\b", re.IGNO
 LENGTH_MAX = 80
 
 
-def _pattern(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:{words.replace(chr(10), '')})", re.IGNORECASE)
+class _Titles:
+    """The titles that words with and without patterns stand for; most are found in a set."""
+
+    def __init__(self, words: str) -> None:
+        alternatives = re.split(r"\|(?![^()]*\))", words.replace("\n", ""))
+        plain = [each for each in alternatives if not set(each).intersection(r"()[]{}.*+\\")]
+        # “tasks?” stands for two words.
+        self.plain = {re.sub(r".\?", "", each) for each in plain}
+        self.plain |= {each.replace("?", "") for each in plain}
+        self.pattern = re.compile("|".join(set(alternatives).difference(plain)), re.IGNORECASE)
+
+    def has(self, title: str, lowered: str) -> bool:
+        """Whether the title is one of them; `lowered` is the same in lower case."""
+        return lowered in self.plain or bool(self.pattern.fullmatch(title))
 
 
-_WORK_PATTERN, _CONTEXT_PATTERN = _pattern(_WORK), _pattern(_CONTEXT)
+_WORK_TITLES, _CONTEXT_TITLES = _Titles(_WORK), _Titles(_CONTEXT)
 
 
 @lru_cache(maxsize=1024)
+def role_of(title: str) -> str:
+    """`work` or `context` if a heading announces that, else nothing; each is asked for twice."""
+    words = _words(title[:LENGTH_MAX])
+    lowered = words.lower()
+    if _WORK_TITLES.has(words, lowered):
+        return "work"
+    if _CONTEXT_TITLES.has(words, lowered) or _VERSION.match(title):
+        return "context"
+    return ""
+
+
 def _words(title: str) -> str:
-    """The words of a title that was cut; each title is looked at more than once."""
-    title = _BRACKETED.sub("", title.strip(" \t*_#:："))
-    return _DECORATION.sub("", title)
+    title = title.strip(" \t*_#:：")
+    if not title[-1:].isalnum():
+        title = _BRACKETED.sub("", title)
+    return title if title.isalpha() else _DECORATION.sub("", title)
 
 
 def is_work(title: str) -> bool:
     """Whether a heading announces the work, such as “Next steps”."""
-    return bool(_WORK_PATTERN.fullmatch(_words(title[:LENGTH_MAX])))
+    return role_of(title) == "work"
 
 
 def is_context(title: str) -> bool:
     """Whether a heading announces what to know, such as “Background”, or versions of a program."""
-    return bool(_CONTEXT_PATTERN.fullmatch(_words(title[:LENGTH_MAX])) or _VERSION.match(title))
+    return role_of(title) == "context"
+
+
+def is_requirements(title: str) -> bool:
+    """Whether a heading announces what a product must do."""
+    return bool(_REQUIREMENTS.fullmatch(_words(title[:LENGTH_MAX])))
+
+
+def is_given(line: str, *, with_letters: bool) -> bool:
+    """Whether the list below this line, which may have letters, is a part of what it asks for."""
+    line = line.strip()
+    if with_letters and line.endswith(("?", "？")):
+        return not _ASKS_FOR_WORK.search(line)
+    end = line[-LENGTH_MAX:]
+    return bool(_GIVEN.search(end) or _DESCRIBES.search(end) or _LIST_AS_A_WHOLE.match(line))
 
 
 def is_step(title: str) -> bool:

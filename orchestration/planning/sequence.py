@@ -8,82 +8,14 @@ import re
 from dataclasses import dataclass
 from itertools import islice
 
+from orchestration.planning import order_words
+
 # Of so many clauses at most; the rest of the text belongs to the last part.
 _CLAUSES_MAX = 20_000
 _LONG = 300
+# A longer text is no order to write a story.
+_STORY_MAX = 2_000
 
-_FIRST = (
-    "first|firstly|first of all|to begin with|to start with|start by|begin by|"
-    "zuerst|zunächst|als erstes|erstens|zu beginn|"
-    "primero|en primer lugar|para empezar|"
-    "d'abord|d’abord|tout d'abord|tout d’abord|premièrement|en premier lieu|pour commencer|"
-    "primeiro|em primeiro lugar|prima di tutto|per prima cosa|"
-    "पहले|सबसे पहले|सर्वप्रथम|أولا|أولاً|اولا|بداية|بدايةً|في البداية|"
-    "eerst|ten eerste|om te beginnen|najpierw|na początku|po pierwsze|w pierwszej kolejności|"
-    "сначала|сперва|для начала|прежде всего|во-первых|спочатку|спершу|насамперед|по-перше|"
-    "önce|öncelikle|ilk olarak|ilk önce|ראשית|קודם כל|תחילה|קודם|בהתחלה|"
-    "প্রথমে|সবার আগে|প্রথমত|먼저|우선|첫째|첫 번째로|처음에|"
-    "đầu tiên|trước tiên|trước hết|thứ nhất|pertama|pertama-tama|mula-mula|"
-    "först|först och främst|först av allt|først|først og fremmest|nejprve|nejdřív|nejdříve|"
-    "în primul rând|mai întâi|először|első lépésként|πρώτα|αρχικά|ensin|ensiksi|"
-    "ابتدا|نخست|پہلے|سب سے پہلے"
-)
-# After one of these, a text that has no first word is a sequence, too, if there are two of them.
-_NEXT = (
-    "then|and then|after that|afterwards|afterward|after this|thereafter|subsequently|once done|"
-    "dann|danach|anschließend|daraufhin|im anschluss|als nächstes|als zweites|im nächsten schritt|"
-    "luego|después|a continuación|más tarde|acto seguido|entonces|"
-    "ensuite|puis|après cela|après ça|par la suite|"
-    "depois|em seguida|poi|dopo|successivamente|"
-    "फिर|उसके बाद|इसके बाद|तत्पश्चात|ثم|وبعد ذلك|بعد ذلك|بعدها|"
-    "daarna|vervolgens|daaropvolgend|następnie|a następnie|potem|później|"
-    "затем|а затем|потом|после этого|далее|после чего|потім|далі|після цього|після того|"
-    "sonra|daha sonra|ardından|sonrasında|bundan sonra|אחר כך|לאחר מכן|אחרי זה|ואז|"
-    "তারপর|এরপর|তারপরে|এর পরে|그다음|그 다음|그런 다음|그다음에|그 다음에|다음으로|이후|그 후|이어서|"
-    "sau đó|tiếp theo|kế tiếp|rồi|kemudian|setelah itu|lalu|selanjutnya|sesudah itu|"
-    "därefter|derefter|deretter|poté|potom|apoi|după aceea|ezután|majd|utána|"
-    "έπειτα|στη συνέχεια|μετά|sitten|sen jälkeen|سپس|بعد از آن|پھر|اس کے بعد"
-)
-_LAST = (
-    "finally|in the end|at the end|as a last step|"
-    "schließlich|abschließend|zum schluss|zuletzt|am ende|als letztes|"
-    "finalmente|por último|al final|para terminar|enfin|finalement|pour finir|pour terminer|"
-    "por fim|infine|"
-    "अंत में|आखिर में|अन्त में|أخيرا|أخيراً|وأخيرا|وأخيراً|في النهاية|وفي النهاية|في الختام|"
-    "ten slotte|tenslotte|tot slot|uiteindelijk|na koniec|wreszcie|w końcu|"
-    "наконец|в конце|в завершение|напоследок|нарешті|наприкінці|насамкінець|на завершення|"
-    "son olarak|en son|sonunda|לבסוף|לסיום|ולבסוף|בסוף|সবশেষে|শেষে|পরিশেষে|마지막으로|끝으로|"
-    "cuối cùng|sau cùng|terakhir|akhirnya|slutligen|till sist|til slut|til slutt|til sidst|nakonec|"
-    "în final|în cele din urmă|végül|τέλος|τελικά|lopuksi|در نهایت|در پایان|آخر میں"
-)
-# They count only after a first word, because they also mean other things.
-_WEAK = (
-    "next|second|secondly|third|thirdly|fourth|fourthly|lastly|last|also|zweitens|drittens|viertens|"
-    "segundo|tercero|en segundo lugar|en tercer lugar|deuxièmement|troisièmement|"
-    "ثانيا|ثانياً|ثالثا|ثالثاً|दूसरा|तीसरा|दूसरे|तीसरे|ten tweede|ten derde|po drugie|po trzecie|"
-    "во-вторых|в-третьих|по-друге|по-третє|ikinci olarak|üçüncü olarak|שנית|שלישית|"
-    "দ্বিতীয়ত|তৃতীয়ত|둘째|셋째|thứ hai|thứ ba|kedua|ketiga|för det andra|"
-    "sedan|pak|אז"
-)
-_FIRST_UNSPACED = "首先|第一|先|まず|最初に|はじめに|初めに|ขั้นแรก|อันดับแรก|ก่อนอื่น|เริ่มจาก"
-_NEXT_UNSPACED = (
-    "然后|然後|接着|接著|接下来|接下來|其次|随后|隨後|之后|之後|再|第二|第三|第四|"
-    "次に|その後|それから|続いて|つぎに|そして|จากนั้น|หลังจากนั้น|ต่อไป"
-)
-_LAST_UNSPACED = "最后|最後に|最後|最终|最終|おわりに|สุดท้าย|ท้ายที่สุด"
-_INSIDE = (
-    "zuerst|zunächst|dann|danach|anschließend|schließlich|zuletzt|abschließend|primero|luego|"
-    "después|finalmente|d'abord|d’abord|ensuite|puis|enfin|finalement|"
-    "eerst|daarna|vervolgens|ten slotte|tenslotte|tot slot|först|därefter|slutligen|"
-    "først|derefter|deretter|następnie|potem|затем|потом|потім|potom|poté|nejprve|nakonec"
-)
-# They begin a step without a comma or “and” before them, too.
-_AFTER_ANYTHING = "then|puis|ثم|وبعد ذلك|फिर|उसके बाद|इसके बाद"
-_JOINING = (
-    "and|und|y|e|et|sowie|och|og|oraz|и|і|та|ve|và|এবং|और|तथा|"
-    r"en(?!\ (?:primer|segundo|tercer|premier|fin|son)\b)|i(?=\ (?:na|wreszcie|w|potem)\b)|"
-    r"dan(?=\ (?:terakhir|akhirnya|kemudian|setelah))"
-)
 # A word of Arabic that ends with tanwin, whose two characters are written in either order.
 _TANWIN = "اً"
 
@@ -97,24 +29,38 @@ def _spaced(words: str) -> str:
     return grouped.replace(" ", r"\ ").replace(_TANWIN, f"(?:{_TANWIN}|{_TANWIN[::-1]})")
 
 
+def _first_letters(*words: str) -> str:
+    outside_brackets = (word for each in words for word in re.split(r"\|(?![^()]*\))", each))
+    return "".join(sorted({word[0] for word in outside_brackets}))
+
+
+_JOINING = order_words.JOINING
 _BOUNDARY = re.compile(
-    rf"[.!?;,:。！？；，、।؛،？۔…]++\s*+|\n\s*+|[ ](?=(?:{_JOINING})[ ])"
-    rf"|(?<!since)(?<!\bby)(?<!until)(?<!even)(?<!back)[ ](?=(?:{_AFTER_ANYTHING})[ ])"
-    # Thai has no full stops.
-    r"|[ ](?=จากนั้น|หลังจากนั้น|ต่อไป|สุดท้าย|ท้ายที่สุด)",
+    rf"[.!?;,:。！？；，、।؛،？۔…]++\s*+|\n\s*+"
+    # Most words begin with another letter.
+    rf"|[ ](?=[{_first_letters(_JOINING, order_words.AFTER_ANYTHING, order_words.THAI)}])"
+    rf"(?:(?=(?:{_JOINING})[ ])|(?={order_words.THAI})|(?=(?:{order_words.AFTER_ANYTHING})[ ])"
+    r"(?<!since[ ])(?<!\bby[ ])(?<!until[ ])(?<!even[ ])(?<!back[ ]))",
     re.IGNORECASE,
 )
 _MARK = re.compile(
     rf"""
     (?: (?:{_JOINING}) \s++ )?+
     (?:
-      (?: (?P<first>{_spaced(_FIRST)}) | (?P<last>{_spaced(_LAST)})
-        | (?P<next>{_spaced(_NEXT)}) | (?P<weak>{_spaced(_WEAK)}) )
+      (?: (?P<first>{_spaced(order_words.FIRST)}) | (?P<last>{_spaced(order_words.LAST)})
+        | (?P<next>{_spaced(order_words.NEXT)}) | (?P<weak>{_spaced(order_words.WEAK)}) )
       (?=[\s,،:]|\Z) [\s,،:]*+
-    | (?: (?P<first2>{_FIRST_UNSPACED}) | (?P<last2>{_LAST_UNSPACED})
-        | (?P<next2>{_NEXT_UNSPACED}) )
+    | (?: (?P<first2>{order_words.FIRST_UNSPACED}) | (?P<last2>{order_words.LAST_UNSPACED})
+        | (?P<next2>{order_words.NEXT_UNSPACED}) )
       [\s，、,：:]*+
-    | (?= (?:[^\W\d_]++['’]?\ ){{1,2}}? (?P<inside>{_spaced(_INSIDE)}) \b )
+    # The step before in its end: “Once that is done, …”, “When they have joined, …”.
+    | (?P<next3> (?= (?:once|as\ soon\ as|when)\ (?:
+        (?:that|this|it|everything|all\ (?:that|this))(?:\ is|['’]s)
+          \ (?:done|finished|complete|ready|over)
+        | (?:they|these|those)\ (?:are\ (?:done|finished|complete|ready) | have\ [^\W\d_]++)
+        | (?:that|this|it)\ has\ (?:been\ )?[^\W\d_]++
+      ) \Z ) )
+    | (?= (?:[^\W\d_]++['’]?\ ){{1,2}}? (?P<inside>{_spaced(order_words.INSIDE)}) \b )
     )
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -126,6 +72,17 @@ _CONDITION = re.compile(
     r"αν|όταν|jos|اگر|अगर|यदि|जब|إذا|اذا|عندما)(?=\s)|\W*+(?:如果|若|当|當|もし)",
     re.IGNORECASE,
 )
+# What happens in a story that is to be told is no step.
+_STORY = re.compile(
+    r"\b(?:story|poem|scene|novel|tale|fable|song|joke|film|movie|comic|play|dialogue|myth|"
+    r"geschichte|gedicht|roman|märchen|fabel|szene|cuento|historia|poema|novela|fábula|"
+    r"histoire|conte|poème|roman|racconto|storia|favola|conto|história|verhaal|opowiadanie)"
+    r"[ ](?:in which|where|that|about|of|who|whose|in (?:der|dem)|über|von|en (?:la|el) (?:que|"
+    r"cual)|"
+    r"donde|sobre|de|où|dans (?:laquelle|lequel)|qui|sur|in cui|dove|su|em que|waarin|over|o)\b"
+    r"|(?:故事|小说|小說|诗|物語)",
+    re.IGNORECASE,
+)
 _REQUEST = re.compile(
     r"""
     \W*+
@@ -133,7 +90,8 @@ _REQUEST = re.compile(
     (?: (?:and|also|then|finally|next|in\ addition|additionally|besides|oh|
         und|außerdem|dann|zusätzlich|ferner|y|también|además|et|aussi|de\ plus|par\ ailleurs|
         और|साथ\ ही|كما|كذلك) ,?\s )*
-    (?: please | (?:could|can|would|will)\ you | i(?:\ also)?\ need | we(?:\ also)?\ need |
+    (?: please | (?:could|can|would|will)\ (?:you|someone|somebody|anyone) |
+        i(?:\ also)?\ need | we(?:\ also)?\ need |
         i(?:'d|’d|\ would)\ (?:also\ )?like\ (?:you\ to|to\ have) | i\ want\ you\ to |
         don['’]t\ forget\ to | make\ sure | it\ would\ be\ (?:great|nice|good|helpful)\ if |
         bitte | (?:könntest|kannst|würdest)\ du | (?:könnten|können|würden)\ sie |
@@ -149,11 +107,13 @@ _REQUEST = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _REQUEST_END = re.compile(
-    r"(?:ください|下さい|お願いします|お願いいたします|いただけますか|もらえますか|ほしいです)\W*\Z"
+    r"(?:ください|下さい|(?<!よろしく)お願いします|(?<!よろしく)お願いいたします|いただけますか|"
+    r"もらえますか|ほしいです)\W*\Z"
 )
 # Beside a request, they begin the next one.
 _ALSO = re.compile(
-    r"\W*+(?:also|then|after that|in addition|additionally|besides|finally|lastly|one more thing|"
+    r"\W*+(?:and )?(?:also|then|after that|in addition|additionally|besides|finally|lastly|"
+    r"one more thing|"
     r"außerdem|zusätzlich|ferner|dann|danach|zuletzt|und bitte|además|también|luego|por último|"
     r"aussi|de plus|par ailleurs|ensuite|enfin|साथ ही|इसके अलावा|كما|كذلك|وأيضا|وأيضاً)(?=[\s,،:])"
     r"|\W*+(?:另外|此外|同时|还有|最后|また|さらに|それから|最後に)",
@@ -161,6 +121,12 @@ _ALSO = re.compile(
 )
 _SEMICOLON = re.compile(r"[;；؛]\s*+")
 _SENTENCE = re.compile(r"[.!?。！？।؟۔]++[\s\"'”’)]*+|\n\s*+")
+
+# The head of a message in a copied chat: “[09:14] maria:”, “12/03/2025, 09:14 - Maria:”.
+_CHAT_HEAD = re.compile(
+    r"[ \t]*+\[?(?:\d[\d./-]{5,9},?[ T])?\d{1,2}:\d\d(?::\d\d)?(?:[ \u202f]?[AaPp][Mm])?\]?"
+    r"[ ]?[-–]?[ ]?<?[\w .@-]{1,40}>?:[ ]++"
+)
 
 _GREETING = re.compile(r"\A[^\n.?]{1,60}[,!，！]\n\s*")
 
@@ -201,7 +167,8 @@ def _steps(copy: str) -> list[_Step]:
     is_conditional = False
     for start, end in _clauses(copy, _BOUNDARY):
         match = _MARK.match(copy, start, end)
-        if match and not (is_conditional and not _is_first(match)):
+        is_next = match and (not is_conditional or _is_first(match))
+        if match and is_next and not (len(copy) <= _STORY_MAX and _is_told(copy, match)):
             steps.append(_Step(start, match.end(), _kind(match)))
         if start < end:
             is_conditional = bool(_CONDITION.match(copy, start, end))
@@ -211,16 +178,22 @@ def _steps(copy: str) -> list[_Step]:
     return steps
 
 
+def _is_told(copy: str, match: re.Match[str]) -> bool:
+    """Whether this is a step of a story that the same sentence asks for."""
+    sentence = copy[max(match.start() - _LONG, 0) : match.end()]
+    return bool(_STORY.search(_SENTENCE.split(sentence)[-1]))
+
+
 def _is_first(match: re.Match[str]) -> bool:
     return _kind(match) == "first"
 
 
 def _kind(match: re.Match[str]) -> str:
-    kind = (match.lastgroup or "").rstrip("2")
+    kind = (match.lastgroup or "").rstrip("23")
     if kind != "inside":
         return kind
     word = match["inside"].lower()
-    return "first" if word in _FIRST.split("|") else "next"
+    return "first" if word in order_words.FIRST.split("|") else "next"
 
 
 def _is_sequence(steps: list[_Step], text: str) -> bool:
@@ -238,6 +211,8 @@ def _is_one_sentence(text: str) -> bool:
 def _requests(copy: str) -> list[_Step]:
     steps: list[_Step] = []
     for start, end in _clauses(copy, _SENTENCE):
+        if head := _CHAT_HEAD.match(copy, start, end):
+            start = head.end()
         is_request = _REQUEST.match(copy, start, end) or _REQUEST_END.search(
             copy, max(end - 20, start), end
         )

@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _TABLE = re.compile(
     r"^(?P<head>[ \t]*+\|?[^\n|]*+\|[^\n]*+)\n"
@@ -13,27 +13,34 @@ _TABLE = re.compile(
 )
 # A head after an empty line or a colon, and lines with the same mark between their cells.
 _SHEET = re.compile(
-    r"\n(?<=\n\n|:\n)(?P<head>[^\n\t;,|]{0,80}(?P<mark>[\t;,])[^\n|]{1,200})\n"
-    r"(?P<rows>[^\n]*?(?P=mark)[^\n]*+(?:\n[^\n]*?(?P=mark)[^\n]*+)*+)"
+    r"\n(?<=\n\n|:\n)(?P<head>[^\n\t;,|]{0,80}(?P<mark>[\t;,](?=[^\n|]+\n)|\|)[^\n]{1,200})\n"
+    r"(?=[^\n]*?(?P=mark))"
 )
+_SHEET_ROWS = {
+    mark: re.compile(rf"[^\n{mark}]*+[{mark}][^\n]*+(?:\n[^\n{mark}]*+[{mark}][^\n]*+)*+")
+    for mark in "\t;,|"
+}
 _TASK_COLUMN = re.compile(
     r"(?:sub-?)?tasks?|to-?do|steps?|actions?|action items?|work|what|what to do|"
-    r"deliverable|activity|aufgaben?|schritte?|maßnahmen?|tätigkeit|was|tareas?|pasos?|acción|acciones|actividad|"
-    r"tâches?|étapes?|actions?|任务|任務|步骤|步驟|工作|工作内容|事项|タスク|作業|作業内容|手順|やること|"
+    r"deliverable|activity|aufgaben?|schritte?|maßnahmen?|tätigkeit|was|tareas?|pasos?|acción|"
+    r"acciones|actividad|"
+    r"tâches?|étapes?|actions?|任务|任務|步骤|步驟|工作|工作内容|事项|タスク|作業|作業内容|手順|"
+    r"やること|"
     r"कार्य|काम|चरण|المهمة|مهمة|الخطوة|العمل",
     re.IGNORECASE,
 )
 # Names of columns of tasks beside a column that says how far they are, too.
 _WORK_COLUMN = re.compile(
     r"(?:user )?(?:story|stories)|tickets?|issues?|features?|bugs?|epics?|requirements?|"
-    r"milestones?",
+    r"milestones?|summary|zusammenfassung|resumen|résumé",
     re.IGNORECASE,
 )
 # Names of columns of tasks only beside a column that says who, when or how much.
 _TITLE_COLUMN = re.compile(
     r"(?:user )?(?:story|stories)|tickets?|issues?|items?|titles?|names?|features?|subjects?|"
     r"topics?|"
-    r"description|requirements?|bugs?|epics?|titel|thema|themen|beschreibung|título|descripción|titre|sujet|标题|内容|件名|内容",
+    r"description|requirements?|bugs?|epics?|titel|thema|themen|beschreibung|título|descripción|"
+    r"titre|sujet|标题|内容|件名|内容",
     re.IGNORECASE,
 )
 _PLANNING_COLUMN = re.compile(
@@ -58,8 +65,7 @@ _DONE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row of a table of tasks; `task` is its cell in the column of tasks."""
 
     start: int
@@ -87,21 +93,23 @@ def rows(text: str) -> Iterator[Row]:
 
 def _rows_of_sheet(text: str) -> Iterator[Row]:
     """The rows that were copied from a sheet, or are those of a CSV file."""
-    for table in _SHEET.finditer(f"\n\n{text}"):
+    padded = f"\n\n{text}"
+    for table in _SHEET.finditer(padded):
         mark, begin = table["mark"], table.start("head") - 2
         head = [cell.strip() for cell in table["head"].split(mark)]
-        column = _task_column(head)
+        column = task_column(head)
         if column is None:
             continue
-        lines = table["rows"].split("\n")
+        found = _SHEET_ROWS[mark].match(padded, table.end())
+        lines = found[0].split("\n") if found else []
         cells = [_sheet_cells(line, mark) for line in lines]
         if any(len(row) != len(head) for row in cells):
             continue
         status = _column(head, _STATUS_COLUMN)
-        at = table.start("rows") - 2
+        at = table.end() - 2
         for line, row in zip(lines, cells, strict=True):
             if row[column]:
-                description = _description(head, row, column)
+                description = description_of_cells(head, row, column)
                 done = _is_done(row, status)
                 yield Row(at, at + len(line), begin, row[column], description, done)
             at += len(line) + 1
@@ -116,7 +124,7 @@ def _sheet_cells(line: str, mark: str) -> list[str]:
 def _rows_of_markdown(text: str) -> Iterator[Row]:
     for table in _TABLE.finditer(text):
         head = _cells(table["head"])
-        column = _task_column(head)
+        column = task_column(head)
         if column is None:
             continue
         status = _column(head, _STATUS_COLUMN)
@@ -129,7 +137,7 @@ def _rows_of_markdown(text: str) -> Iterator[Row]:
                     end=at + len(line),
                     head_start=table.start(),
                     task=cells[column],
-                    text=_description(head, cells, column),
+                    text=description_of_cells(head, cells, column),
                     is_done=_is_done(cells, status),
                 )
             at += len(line) + 1
@@ -141,7 +149,8 @@ def _cells(line: str) -> list[str]:
     return cells[begin:-1] if len(cells) > 1 and not cells[-1] else cells[begin:]
 
 
-def _task_column(head: list[str]) -> int | None:
+def task_column(head: list[str]) -> int | None:
+    """Which of these columns has the tasks; None if no column or no name of a field says so."""
     column = _column(head, _TASK_COLUMN)
     if column is None and _column(head, _PLANNING_COLUMN) is not None:
         column = _column(head, _TITLE_COLUMN)
@@ -156,12 +165,15 @@ def _column(head: list[str], wanted: re.Pattern[str]) -> int | None:
 
 
 def _is_done(cells: list[str], status: int | None) -> bool:
-    if status is None or status >= len(cells):
-        return False
-    return bool(_DONE.fullmatch(cells[status]))
+    return status is not None and status < len(cells) and says_done(cells[status])
 
 
-def _description(head: list[str], cells: list[str], column: int) -> str:
+def says_done(status: str) -> bool:
+    """Whether the status of a task, such as “Done” or “erledigt”, says that it is done."""
+    return bool(_DONE.fullmatch(status))
+
+
+def description_of_cells(head: list[str], cells: list[str], column: int) -> str:
     """The task, then the other cells with the names of their columns."""
     others = [
         f"{name}: {cell}" if name else cell

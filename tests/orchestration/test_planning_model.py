@@ -56,6 +56,39 @@ def answer(*sub_tasks):
     return json.dumps({"sub_tasks": sub_tasks})
 
 
+PART = {"description": "a", "sub_tasks": [{"description": "inner"}, {"description": "other"}]}
+CHECKED = {"description": "b", "checklist": [{"description": "inner"}, {"description": "other"}]}
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        {"plan": PLAN},
+        {"thoughts": "two steps", "result": {"plan": PLAN}},
+        {"plan": PLAN["sub_tasks"]},
+        {"title": "Study", "tasks": PLAN["sub_tasks"]},
+        {"steps": PLAN["sub_tasks"], "notes": ["none"]},
+    ],
+    ids=lambda value: "-".join(value),
+)
+def test_a_plan_within_other_objects_is_found(wrapped):
+    assert [part.key for part in plan_of_answer(json.dumps(wrapped))] == ["a", "b"]
+
+
+@pytest.mark.parametrize("extra", [PART, CHECKED], ids=["sub_tasks", "checklist"])
+@pytest.mark.parametrize("fence", ["", "\n```"], ids=["bare", "fenced"])
+def test_a_plan_that_is_cut_off_is_not_taken_from_a_list_within_a_part(extra, fence):
+    """Neither where it ends in a later part, nor where it ends within the part with the list."""
+    whole = json.dumps({"sub_tasks": [extra, {"description": "the last part"}]})
+    for end in range(whole.index("other") + 9, len(whole) - 2):
+        assert "ends within its JSON" in unusable(whole[:end] + fence)
+
+
+def test_a_whole_list_of_sub_tasks_counts_if_only_what_is_after_it_is_cut_off():
+    cut = json.dumps(PLAN | {"notes": "this text never ends"})[:-6]
+    assert [part.key for part in plan_of_answer(cut)] == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -63,7 +96,7 @@ def answer(*sub_tasks):
         ("I cannot do that.", "not contain JSON"),
         (answer({"id": 10**4_000, "description": "a"}), r"sub_tasks\[0\].id is wrong"),
         (answer({"id": -(10**19), "description": "a"}), r"sub_tasks\[0\].id is wrong"),
-        (TEXT[:-3], "not match the JSON schema"),
+        (TEXT[:-3], "ends within its JSON"),
         ("{}", "not match the JSON schema"),
         ("[1]", "not match the JSON schema"),
         (answer(), "not match the JSON schema"),
