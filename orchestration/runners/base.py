@@ -90,6 +90,8 @@ KINDS = {
     "skipped": Kind("it was skipped", retryable=False),
     "cancelled": Kind("it was cancelled", retryable=False),
 }
+# Those with which a sub-task waits for something that is not its own.
+WAITS = [slug for slug, kind in KINDS.items() if kind.counts_as == "wait"]
 
 
 class Runner(Protocol):

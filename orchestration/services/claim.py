@@ -13,6 +13,7 @@ from common.statements import fetch_unprepared
 from keys.books.queries.freezes import frozen_payers
 from orchestration import sql
 from orchestration.models import Attempt, SubTask, Task
+from orchestration.runners.base import WAITS
 from orchestration.services import room
 from orchestration.services.closed_scopes import ConcurrencyLimits, full_providers
 from orchestration.services.finish import fail_sub_tasks
@@ -76,6 +77,7 @@ def _start_some(limits: ConcurrencyLimits, *, worker: str, most: int, now: datet
         starts=json.dumps([s.parameters() for s in starts if s.sub_task.pk not in lacking]),
         worker=worker,
         until=_lease_end(now),
+        waits=WAITS,
         now=now,
     )
     return _Round(started, len(lacking))

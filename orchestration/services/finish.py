@@ -21,7 +21,7 @@ from orchestration import alert_kinds, planning, sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.planning import Part
 from orchestration.refusals import BudgetTooSmall, WrongPlan
-from orchestration.runners.base import KINDS
+from orchestration.runners.base import KINDS, WAITS
 from orchestration.services.ends import say_why_ended
 from orchestration.services.store_plan import write_sub_tasks
 from orchestration.storable_text import all_storable, storable
@@ -103,7 +103,7 @@ def fail_sub_tasks(
 
 def _with_what_it_waited_for(says: str) -> Case:
     """The error of a sub-task whose time is over, with the limit that it waited for."""
-    waited = Q(error_kind__in=("no_capacity", "no_place", "rate_limited")) & ~Q(error="")
+    waited = Q(error_kind__in=WAITS) & ~Q(error="")
     return Case(
         When(waited, then=Concat(Value(f"{says} It waited: "), F("error"))),
         default=Value(says),

@@ -155,7 +155,10 @@ START_ATTEMPTS = Statement(
     started AS (
         UPDATE orchestration_subtask s
            SET status = 'running', attempts_made = attempts_made + 1,
-               started_at = coalesce(started_at, %(now)s)
+               started_at = coalesce(started_at, %(now)s),
+               -- What it waited for is over; why an earlier attempt failed is not.
+               error = CASE WHEN error_kind = ANY(%(waits)s) THEN '' ELSE error END,
+               error_kind = CASE WHEN error_kind = ANY(%(waits)s) THEN '' ELSE error_kind END
          WHERE s.id IN (SELECT sub_task FROM chosen) AND s.status = 'waiting'
         RETURNING s.id, s.task_id, s.attempts_made, s.runner
     ),

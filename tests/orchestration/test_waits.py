@@ -79,6 +79,31 @@ def test_what_waits_starts_when_there_is_room_again(ada):
     assert len(turns(10, begin=NOON + timedelta(seconds=20), seconds=5)) == 2
 
 
+@pytest.mark.parametrize("waited_for", ["limit", "place", "provider"])
+def test_what_it_waited_for_is_not_said_while_it_runs(ada, waited_for):
+    """O34: but why an earlier attempt failed is."""
+    task = submit_at_noon("gather", budget=5_000)
+    if waited_for == "limit":
+        full = fill("agent")
+    elif waited_for == "place":
+        concurrency("agent:ada")
+    else:
+        finish_attempt(start_attempts()[0], "rate_limited", says="Too many requests.")
+    turns(5) if waited_for != "provider" else None
+    one = SubTask.objects.get(task=task)
+    assert (one.status, bool(one.error)) == ("waiting", True)
+    if waited_for == "limit":
+        keys.remove_limit(full, reason="test", actor=ACTOR, now=NOON)
+    concurrency("agent:ada", 10)
+    (attempt,) = start_attempts(NOON + timedelta(minutes=5))
+    one.refresh_from_db()
+    assert (one.status, one.error_kind, one.error) == ("running", "", "")
+    finish_attempt(attempt, "provider_error", says="It is down.", now=NOON + timedelta(minutes=5))
+    start_attempts(NOON + timedelta(minutes=10))
+    one.refresh_from_db()
+    assert (one.status, one.error_kind, one.error) == ("running", "provider_error", "It is down.")
+
+
 def test_a_team_without_budget_holds_no_other_back(ada):
     """O07."""
     fill("agent")

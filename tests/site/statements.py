@@ -146,6 +146,7 @@ PARAMETERS: dict[str, Any] = {
     "who": "test",
     "windows": [1],
     "wire_format": "openai",
+    "waits": ["no_capacity"],
     "worker": "worker-1",
     "zone": "UTC",
 }
