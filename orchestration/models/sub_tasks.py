@@ -18,7 +18,8 @@ class SubTask(models.Model):
     start, from `not_before` on. When a dependency fails, `if_dependency_fails` decides: it fails,
     it is skipped (cancelled, with the kind `dependency_failed`), or it runs once all others have
     ended. What a person skipped is cancelled with the kind `skipped`, and its dependents go on.
-    `waiting_since`: since when it waits to start, or for its approval. `position` counts from 1 in
+    `waiting_since`: since when it waits to start, or for its approval; `not_before` of a gated one:
+    since when that time is not yet added to the deadline of its task. `position` counts from 1 in
     the order of the plan; 0 is the planning step, in which a model plans the other sub-tasks. The
     description and the result are sealed with the key of the task. `share`: tokens of the task's
     budget for all its attempts. `weight`: that of its priority, or of the weightiest sub-task that

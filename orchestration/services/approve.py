@@ -1,10 +1,11 @@
 """Approve or refuse a sub-task at its gate, in one's own right or in the place of a person who is
 away."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
+from keys.reasons import check_reason
 from orchestration.audit_actions import Action
 from orchestration.models import SubTask, Task
 from orchestration.queries.gates import gates_for
@@ -16,6 +17,7 @@ from orchestration.refusals import (
     SubTaskStarted,
 )
 from orchestration.services.finish import fail_sub_tasks
+from orchestration.services.gate_time import move_deadline
 from orchestration.services.task_control import lock_task, refuse_ended
 from orchestration.services.wakeup import wake
 from security import audit, persons
@@ -44,8 +46,9 @@ def approve_as_deputy(
 ) -> SubTask:
     """As `approve`, in the place of an absent person who may approve it at this moment.
 
-    Refusals: NotADeputy, and those of `approve`.
+    Refusals: WrongValue, NotADeputy, and those of `approve`.
     """
+    check_reason(reason)
     user = persons.user_of(actor)
     # Locked, so that none is revoked before this has been decided.
     for each in locked_delegations_to(user, now=now) if user else ():
@@ -59,9 +62,10 @@ def refuse(*, task_id: int, key: str, reason: str, actor: Actor, now: datetime) 
     """Refuse the approval of a sub-task, which fails then; those that depend on it follow their
     rules. A retry brings it back to its gate.
 
-    Repeating the call changes nothing. Refusals: those of `approve`, and NoGate if the sub-task
-    needs no approval or has one.
+    Repeating the call changes nothing. Refusals: WrongValue, those of `approve`, and NoGate if the
+    sub-task needs no approval or has one.
     """
+    check_reason(reason)
     task, sub_task = _locked_gate(task_id, key, actor)
     if sub_task.error_kind == REFUSED:
         return sub_task
@@ -71,6 +75,7 @@ def refuse(*, task_id: int, key: str, reason: str, actor: Actor, now: datetime) 
     if not sub_task.needs_approval or sub_task.approved_at:
         raise NoGate(task_id=task_id, sub_task=key)
     before = sub_task.status
+    move_deadline(task, now=now)
     says = f"{actor} refused the approval" + (f": {reason}" if reason else ".")
     fail_sub_tasks([sub_task], kind=REFUSED, says=says, now=now)
     sub_task.refresh_from_db()
@@ -118,11 +123,7 @@ def _approve(
     sub_task.approved_at, sub_task.approved_by = now, f"{actor}{for_whom}"
     sub_task.approved_reason, sub_task.delegation = reason[:300], delegation
     if sub_task.status == SubTask.Status.GATED:
-        # The time at the gate does not count for the time that the task may take.
-        # The time of a pause is added when it ends.
-        until = task.paused_at or now
-        task.deadline_at += max(until - (sub_task.waiting_since or until), timedelta())
-        task.save(update_fields=["deadline_at"])
+        move_deadline(task, now=now)
         sub_task.status, sub_task.waiting_since = SubTask.Status.WAITING, now
         sub_task.not_before = now
         wake()

@@ -16,6 +16,7 @@ from orchestration.refusals import (
     TaskTextsDeleted,
 )
 from orchestration.services.finish import advance_tasks
+from orchestration.services.gate_time import move_deadline
 from orchestration.services.retry import failed_sub_tasks, only_waiting_for, reopen, restart
 from orchestration.services.task_control import lock_task
 from orchestration.services.wakeup import wake
@@ -43,6 +44,7 @@ def skip(*, task_id: int, key: str, reason: str = "", actor: Actor, now: datetim
         return task
     before = part.status
     again = _failed_by(task, part) if before in _FAILED else []
+    move_deadline(task, now=now)
     part.status, part.error_kind = S.CANCELLED, SKIPPED
     part.error = f"Skipped by {actor}" + (f": {reason}" if reason else ".")
     part.ended_at, part.waiting_since = part.ended_at or now, None

@@ -89,7 +89,12 @@ def resume(*, task_id: int, reason: str = "", actor: Actor, now: datetime) -> Ta
     set_status(task, Task.Status.ACTIVE, f"resumed by {actor}")
     # The time for an approval stands still too.
     at_gates = SubTask.objects.filter(task=task, status=S.GATED, waiting_since__isnull=False)
-    at_gates.update(waiting_since=F("waiting_since") + (now - Greatest("waiting_since", paused_at)))
+    at_gates.update(
+        **{
+            since: F(since) + (now - Greatest(since, paused_at))
+            for since in ("waiting_since", "not_before")
+        }
+    )
     SubTask.objects.filter(task=task, status=S.WAITING).update(waiting_since=now)
     record(task, Action.TASK_RESUME, before, reason=reason, actor=actor, now=now)
     wake()

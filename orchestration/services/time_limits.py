@@ -9,6 +9,7 @@ from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterR
 from orchestration.models import SubTask, Task
 from orchestration.services.closed_scopes import note_waits
 from orchestration.services.finish import fail_sub_tasks, lock_tasks
+from orchestration.services.gate_time import move_deadline
 from orchestration.services.waits import tell_of_waits
 
 _MOST = 500
@@ -76,8 +77,10 @@ def _end_waits(status: str, patience: str, *, kind: str, says: str, now: datetim
     found = list(SubTask.objects.filter(overdue).order_by("pk")[:_MOST])
     if not found:
         return 0
-    lock_tasks({one.task_id for one in found})
+    tasks = lock_tasks({one.task_id for one in found})
     still = list(SubTask.objects.filter(overdue, pk__in=[one.pk for one in found]))
+    for task_id in sorted({one.task_id for one in still}):
+        move_deadline(tasks[task_id], now=now)
     if still:
         fail_sub_tasks(still, kind=kind, says=says, now=now)
     return len(still)

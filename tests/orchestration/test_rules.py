@@ -377,6 +377,53 @@ def test_a_pause_at_a_gate_moves_the_deadline_once(order):
     assert task.deadline_at == later + timedelta(seconds=600)
 
 
+@pytest.mark.parametrize(
+    ("acts", "counted"),
+    [
+        # Both gates open at 0: at first both waited 10 hours, then one of them.
+        ("10 b, 10 c", 10),
+        ("6 b, 10 c", 10),
+        ("6 c, 10 b", 10),
+        # Before its turn: d is at no gate yet.
+        ("2 d, 6 b, 10 c", 10),
+        # One of them is refused, is skipped or expires.
+        ("4 b no, 10 c", 10),
+        ("10 c, 12 b no", 12),
+        ("4 b skip, 10 c", 10),
+        ("20 sweep", 20),
+        # What was paused counts once, before, during and after.
+        ("2 pause, 5 resume, 6 b, 10 c", 10),
+        ("2 pause, 4 b, 5 resume, 10 c", 10),
+        ("2 pause, 4 b, 6 c, 9 resume", 9),
+        ("2 b, 3 pause, 5 resume, 10 c", 10),
+        ("6 b, 10 c, 11 pause, 13 resume", 12),
+        ("3 pause, 4 resume, 5 pause, 7 resume, 8 b, 9 c", 9),
+    ],
+)
+def test_the_time_of_several_gates_and_pauses_counts_once(acts, counted):
+    """O08 and O41."""
+    task = submit_at_noon(
+        part("b", needs_approval=True),
+        part("c", needs_approval=True),
+        part("d", "c", needs_approval=True),
+        timeout=600,
+        approval_timeout=20 * 3_600 - 1,
+    )
+    verbs = {"": services.approve, "no": services.refuse, "skip": services.skip}
+    for act in acts.split(", "):
+        hours, what, *how = act.split()
+        now = NOON + timedelta(hours=int(hours))
+        if what == "sweep":
+            services.sweep(now=now)
+        elif what in ("pause", "resume"):
+            getattr(services, what)(task_id=task.pk, actor=CAROL, now=now)
+        else:
+            verb = verbs["".join(how)]
+            verb(task_id=task.pk, key=what, reason="test", actor=CAROL, now=now)
+    task.refresh_from_db()
+    assert task.deadline_at == NOON + timedelta(hours=counted, seconds=600)
+
+
 def test_a_resolved_alert_of_a_gate_is_not_raised_again():
     at_gate()
     services.sweep(now=NOON)
@@ -415,7 +462,7 @@ def test_who_submitted_it_neither_approves_nor_refuses():
     task = at_gate()
     for verb in (services.approve, services.refuse):
         with pytest.raises(OwnApproval):
-            verb(task_id=task.pk, key="b", reason="", actor=Actor.agent("ada"), now=NOON)
+            verb(task_id=task.pk, key="b", reason="test", actor=Actor.agent("ada"), now=NOON)
 
 
 def test_what_has_no_gate_is_not_refused():
