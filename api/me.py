@@ -15,6 +15,7 @@ from keys.books.queries.pages import Meter
 from keys.limits.queries.spendable import spendable
 from keys.models import AgentToken, Period, Unit
 from orchestration.queries.agent_work import agent_work
+from orchestration.queries.concurrency_limits import limits_on
 
 
 class LimitOutput(serializers.Serializer):
@@ -49,6 +50,21 @@ class LimitOutput(serializers.Serializer):
     resets_at = serializers.DateTimeField(
         allow_null=True,
         help_text="The time at which the next period begins, or null for a total.",
+    )
+
+
+class ConcurrencyOutput(serializers.Serializer):
+    """A concurrency limit that holds back sub-tasks of the agent when it is reached."""
+
+    scope = serializers.CharField(
+        help_text="What is limited: `all`, or `agent:…`, `centre:…` (with the cost centres below "
+        "it), `provider:…` or `runner:…` with its name."
+    )
+    attempts_max = serializers.IntegerField(
+        help_text="The most sub-tasks of the scope that run at the same time."
+    )
+    running = serializers.IntegerField(
+        help_text="The number of sub-tasks of the scope that are running now."
     )
 
 
@@ -111,6 +127,11 @@ class MeView(ApiView):
             many=True,
             help_text="The limits of the agent, followed by those of the cost centres that pay.",
         )
+        concurrency_limits = ConcurrencyOutput(
+            many=True,
+            help_text="The concurrency limits that are set and that apply to the agent's "
+            "sub-tasks, with those of providers and of runners that it may use.",
+        )
         work = WorkOutput(
             help_text="The open and running work of the agent's tasks, and the most that may be."
         )
@@ -119,7 +140,8 @@ class MeView(ApiView):
         operation_id="me",
         summary="Get the agent and its remaining budget",
         description="Accepts any agent token. Returns the agent and the scopes of the token, the "
-        "limits that apply and what they leave, and how much work its tasks have open.",
+        "limits that apply and what they leave, how many sub-tasks may run at once, and how much "
+        "work its tasks have open.",
         responses=Output,
     )
     def get(self, request: Request) -> Response:
@@ -136,6 +158,7 @@ class MeView(ApiView):
             "free_usd": free.usd,
             "until": free.until,
             "limits": [_limit(meter) for meter in free.meters],
+            "concurrency_limits": limits_on(bearer.agent, cost_centre=bearer.cost_centre),
             "work": agent_work(bearer.agent),
         }
         return Response(serialize(self.Output, facts))

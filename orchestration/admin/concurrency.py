@@ -20,7 +20,7 @@ from common.refusal import Refusal
 from orchestration import services
 from orchestration import widgets as task_widgets
 from orchestration.models import Concurrency
-from orchestration.queries.pages import running_by_scope
+from orchestration.queries.concurrency_limits import running_by_scope
 from security.request_actor import person_of
 
 _KINDS_WITH_PAGE = ("agent", "centre", "provider")
@@ -52,7 +52,7 @@ class ConcurrencyForm(forms.ModelForm):
     attempts_max = forms.IntegerField(
         label="Concurrent sub-agents",
         min_value=0,
-        max_value=1_000_000,
+        max_value=services.CONCURRENCY_MAX,
         widget=UnfoldAdminIntegerFieldWidget(),
         help_text="How many sub-agents of the scope may run at the same time. With 0, none starts.",
     )

@@ -11,7 +11,6 @@ from django.db.models import QuerySet
 from django.db.models.functions import Length
 
 from common.statements import Statement, fetch_unprepared
-from orchestration import sql
 from orchestration.models import Attempt, SubTask, Task
 from orchestration.queries.tasks import Progress, progress
 
@@ -103,8 +102,3 @@ def spent_by_attempt(attempt: Attempt) -> tuple[int, Decimal]:
     if attempt.finalized_at or attempt.allocation is None:
         return attempt.used_tokens, attempt.cost
     return attempt.allocation.used, attempt.allocation.used_cost
-
-
-def running_by_scope() -> dict[str, int]:
-    """The number of running attempts by scope, for every scope that may have a limit."""
-    return {each.scope: each.attempts for each in fetch_unprepared(sql.RUNNING_BY_SCOPE)}

@@ -5,6 +5,7 @@ from orchestration.services.claim import claim, release_leases, renew_leases, ta
 from orchestration.services.clocks import tell_of_skew
 from orchestration.services.commands import CommandTerms, set_command
 from orchestration.services.concurrency_limits import (
+    CONCURRENCY_MAX,
     check_scope,
     remove_concurrency,
     set_concurrency,
@@ -31,6 +32,7 @@ from orchestration.services.wakeup import wake
 from orchestration.services.watch_forecasts import watch_forecasts
 
 __all__ = [
+    "CONCURRENCY_MAX",
     "AttemptOutcome",
     "CommandTerms",
     "Plan",

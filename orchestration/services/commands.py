@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from keys import services as keys
 from keys.models import Agent, CostCentre, WireFormat
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from orchestration.audit_actions import Action
 from orchestration.models import Command
@@ -127,13 +128,10 @@ def set_command(
     slug: str, *, terms: CommandTerms, reason: str, actor: Actor, now: datetime
 ) -> Command:
     """Add a command, or change one; attempts that run keep the old terms. Refusal: WrongValue."""
+    check_reason(reason)
     if not _SLUG.fullmatch(slug):
         raise WrongValue(
             "The slug must have 1 to 64 lower-case letters, digits, - or _.", field="slug"
-        )
-    if not reason.strip():
-        raise WrongValue(
-            "Enter a reason, because a command runs programs on Butler's machine.", field="reason"
         )
     terms.check()
     columns = asdict(terms)

@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from common.refusal import Refusal
 from keys.models import Agent, CostCentre, Provider
+from keys.reasons import check_reason
 from keys.refusals import AgentNotFound, CostCentreNotFound, ProviderNotFound, WrongValue
 from orchestration import runners
 from orchestration.audit_actions import Action
@@ -17,6 +18,7 @@ from orchestration.services.wakeup import wake
 from security import audit
 from security.actor import Actor
 
+CONCURRENCY_MAX = 1_000_000
 _EVERYTHING = "all"
 _KINDS = "all, agent:<agent>, centre:<cost centre>, provider:<provider> or runner:<runner>"
 # What the kinds of scopes name, and the refusal if it does not exist.
@@ -47,15 +49,21 @@ def check_scope(scope: str) -> None:
 
 @transaction.atomic(durable=True)
 def set_concurrency(
-    scope: str, *, attempts_max: int, actor: Actor, reason: str = "", now: datetime
+    scope: str, *, attempts_max: int, actor: Actor, reason: str, now: datetime
 ) -> Concurrency:
     """Allow at most `attempts_max` attempts of `scope` at the same time.
 
-    Running attempts above the limit continue. Repeating the call changes nothing.
+    Running attempts above the limit continue. Repeating the call changes nothing. `reason` stays in
+    the history of the scope.
 
-    Refusals: those of `check_scope`.
+    Refusals: WrongValue, and those of `check_scope`.
     """
+    check_reason(reason)
     check_scope(scope)
+    if not 0 <= attempts_max <= CONCURRENCY_MAX:
+        raise WrongValue(
+            f"Use a whole number from 0 to {CONCURRENCY_MAX:,} as the limit.", field="attempts_max"
+        )
     earlier = Concurrency.objects.select_for_update().filter(scope=scope).first()
     limit, _ = Concurrency.objects.update_or_create(
         scope=scope, defaults={"attempts_max": attempts_max}
@@ -76,11 +84,13 @@ def set_concurrency(
 
 
 @transaction.atomic(durable=True)
-def remove_concurrency(scope: str, *, actor: Actor, reason: str, now: datetime) -> None:
+def remove_concurrency(scope: str, *, actor: Actor, reason: str, now: datetime) -> bool:
     """Remove the limit of `scope`; `all` and agents then have the limit of the settings.
 
-    Repeating the call changes nothing. `reason` stays in the history of the scope.
+    Repeating the call changes nothing; returns whether there was a limit. `reason` stays in the
+    history of the scope. Refusals: WrongValue.
     """
+    check_reason(reason)
     limit = Concurrency.objects.select_for_update().filter(scope=scope).first()
     if limit:
         audit.record(
@@ -93,6 +103,7 @@ def remove_concurrency(scope: str, *, actor: Actor, reason: str, now: datetime) 
         )
         limit.delete()
     wake()
+    return limit is not None
 
 
 def _values(limit: Concurrency) -> dict[str, Any]:

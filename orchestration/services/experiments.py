@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef
 
 from keys import services as keys
 from keys.models import Agent, ApiKey
+from keys.reasons import check_reason
 from keys.refusals import AgentNotFound, WrongValue
 from orchestration.audit_actions import Action
 from orchestration.models import Experiment, ExperimentPart, SubTask, Task
@@ -19,7 +20,6 @@ from security import audit
 from security.actor import Actor
 
 DAYS = 7
-_REASON_MAX = 300
 S = Experiment.Status
 
 
@@ -29,7 +29,7 @@ def start_experiment(saving: int, *, reason: str, actor: Actor, now: datetime) -
 
     Refusals: WrongValue, ExperimentNotPossible, AgentNotFound, ProviderNotFound, ModelNotFound.
     """
-    _check(reason)
+    check_reason(reason)
     subject = Saving.objects.filter(pk=saving).values_list("subject", flat=True).first() or ""
     agent = _locked_agent(subject.removeprefix("agent:"))
     row = prediction.lock_saving(saving)
@@ -71,7 +71,7 @@ def stop_experiment(
     Parts that were planned with its model keep it. Returns the row and whether this call did it.
     Refusals: WrongValue.
     """
-    _check(reason)
+    check_reason(reason)
     row = _locked(experiment)
     if row.status not in Experiment.ASSIGNING:
         return row, False
@@ -88,7 +88,7 @@ def adopt_experiment(
     Its saving is done. Returns the row and whether this call did it. Refusals: WrongValue,
     ExperimentNotPossible.
     """
-    _check(reason)
+    check_reason(reason)
     row = _locked(experiment)
     if row.status == S.ADOPTED:
         return row, False
@@ -180,8 +180,3 @@ def _record(
         reason=reason,
         at=now,
     )
-
-
-def _check(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= _REASON_MAX:
-        raise WrongValue(f"Give a reason of 1 to {_REASON_MAX} characters.", field="reason")

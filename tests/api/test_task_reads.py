@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from orchestration import services as orchestration
 from orchestration.models import Attempt, SubTask
+from tests.actors import ACTOR
 from tests.api.caller import Caller, assert_problem, token_of
 from tests.api.tasks import (
     THREE_SUB_TASKS,
@@ -284,6 +285,34 @@ def test_me_tells_the_open_work_of_the_agent_and_the_most_of_it(ada, bob, settin
     assert_problem(submit(ada), 409, "too_many_open_tasks")
     assert_problem(submit(bob, sub_tasks=parts(*"abcd")), 409, "too_many_open_sub_tasks")
     assert bob.get("/me").json()["work"]["open_tasks"] == 0
+
+
+def test_me_tells_the_concurrency_limits_that_hold_back_the_agent(ada, carol):
+    """O47: not those of others, nor of commands that the agent may not use."""
+    terms = orchestration.CommandTerms(argv=["cat"], wire_format="openai", agents=["carol"])
+    by = {"reason": "test", "actor": ACTOR, "now": timezone.now()}
+    orchestration.set_command("hers", terms=terms, **by)
+    scopes = ("all", "agent:ada", "agent:bob", "centre:org", "centre:research", "provider:openai")
+    for number, scope in enumerate((*scopes, "runner:model", "runner:command:hers"), start=2):
+        orchestration.set_concurrency(scope, attempts_max=number, **by)
+    submit(ada)
+    start_attempts()
+
+    def limits(caller):
+        found = caller.get("/me").json()["concurrency_limits"]
+        return [tuple(each.values()) for each in found]
+
+    of_ada = limits(ada)
+    assert of_ada == [
+        ("agent:ada", 3, 1),
+        ("all", 2, 1),
+        ("centre:org", 5, 1),
+        ("centre:research", 6, 1),
+        ("provider:openai", 7, 1),
+        ("runner:model", 8, 1),
+    ]
+    assert ("runner:command:hers", 9, 0) in limits(carol)
+    assert not {"agent:ada", "centre:research"} & {scope for scope, *_ in limits(carol)}
 
 
 def test_only_the_agent_that_submitted_a_task_reads_its_texts_until_they_are_deleted(ada, carol):
