@@ -87,7 +87,9 @@ def _make() -> None:
 
 
 def _limit(scope: str, most: int) -> None:
-    services.set_concurrency(scope, attempts_max=most, actor=rows.ACTOR, now=rows.now())
+    services.set_concurrency(
+        scope, attempts_max=most, reason="bench", actor=rows.ACTOR, now=rows.now()
+    )
 
 
 @contextmanager

@@ -155,6 +155,7 @@ STATUS: dict[type[Refusal], int] = {
     keys.WrongValue: 422,
     security.DelegationPast: 422,
     security.DelegationTooLong: 422,
+    security.ReasonMissing: 422,
     security.DeputyInactive: 422,
     security.DeputyIsSelf: 422,
     reports.SharesInvalid: 422,

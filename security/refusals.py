@@ -201,3 +201,14 @@ class DelegationChain(Refusal):
             "One of the two decides for somebody in a part of that time, and the other would "
             "decide in turn. A deputy has no deputy: name somebody else, or choose other days."
         )
+
+
+@dataclass(kw_only=True, eq=False)
+class ReasonMissing(Refusal):
+    """A change has to say why it is made."""
+
+    characters_max: int
+    field: str = "reason"
+
+    def sentence(self) -> str:
+        return f"Give a reason of 1 to {self.characters_max} characters."

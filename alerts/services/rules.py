@@ -18,6 +18,7 @@ from alerts.services.close import resolve_by_key
 from alerts.services.raise_alert import raise_alert
 from security import audit
 from security.actor import Actor
+from security.reasons import check_reason
 
 COOL_OFF_MINUTES_MAX = 7 * 24 * 60
 # A rule finds what it finds in seconds; one that does not must not keep a worker.
@@ -40,8 +41,9 @@ class RuleTerms:
 def add_rule(terms: RuleTerms, *, reason: str, actor: Actor, now: datetime) -> AlertRule:
     """Add a rule, which is evaluated from now on.
 
-    Refusals: AlertRuleInvalid, AlertRuleNameTaken.
+    Refusals: ReasonMissing, AlertRuleInvalid, AlertRuleNameTaken.
     """
+    check_reason(reason)
     rule = AlertRule(created_at=now)
     _set(rule, terms)
     _record(rule, Action.RULE_ADD, None, reason=reason, actor=actor, now=now)
@@ -54,8 +56,10 @@ def change_rule(
 ) -> AlertRule:
     """Change what a rule watches. What it found before and does not find now is over.
 
-    Refusals: AlertRuleNotFound, AlertRuleInvalid (also for another kind), AlertRuleNameTaken.
+    Refusals: ReasonMissing, AlertRuleNotFound, AlertRuleInvalid (also for another kind),
+    AlertRuleNameTaken.
     """
+    check_reason(reason)
     rule = _lock(rule_id)
     if rule.kind != terms.kind:
         raise AlertRuleInvalid(problem="A rule keeps its kind. Add another rule instead.")
@@ -70,8 +74,9 @@ def change_rule(
 def disable_rule(rule_id: int, *, reason: str, actor: Actor, now: datetime) -> AlertRule:
     """Switch a rule off and resolve its alerts. A second call changes nothing.
 
-    Refusals: AlertRuleNotFound.
+    Refusals: ReasonMissing, AlertRuleNotFound.
     """
+    check_reason(reason)
     rule = _lock(rule_id)
     if rule.disabled_at is None:
         before = _values(rule)
@@ -85,7 +90,11 @@ def disable_rule(rule_id: int, *, reason: str, actor: Actor, now: datetime) -> A
 
 @transaction.atomic
 def enable_rule(rule_id: int, *, reason: str, actor: Actor, now: datetime) -> AlertRule:
-    """Switch a rule on again. A second call changes nothing. Refusals: AlertRuleNotFound."""
+    """Switch a rule on again. A second call changes nothing.
+
+    Refusals: ReasonMissing, AlertRuleNotFound.
+    """
+    check_reason(reason)
     rule = _lock(rule_id)
     if rule.disabled_at is not None:
         before = _values(rule)

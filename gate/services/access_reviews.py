@@ -23,6 +23,7 @@ from gate.refusals import (
     ReviewPast,
     SuperuserAccess,
 )
+from keys.reasons import check_reason
 from security import audit, persons
 from security.actor import Actor, ActorKind
 from security.models import Approval
@@ -35,7 +36,9 @@ _ACTOR = Actor.job("access reviews")
 def start_review(
     title: str, *, due_at: datetime, reason: str, actor: Actor, now: datetime
 ) -> AccessReview:
-    """Start a review of all roles that people have now. Refusals: ReviewPast, ReviewOpen."""
+    """Start a review of all roles that people have now. Refusals: WrongValue, ReviewPast,
+    ReviewOpen."""
+    check_reason(reason)
     if due_at <= now:
         raise ReviewPast
     try:
@@ -68,8 +71,9 @@ def decide_line(
 ) -> AccessReviewLine:
     """Confirm the role of a line, or remove it from the person now.
 
-    Refusals: ReviewLineNotFound, ReviewLineDecided, OwnAccess, SuperuserAccess.
+    Refusals: WrongValue, ReviewLineNotFound, ReviewLineDecided, OwnAccess, SuperuserAccess.
     """
+    check_reason(reason)
     # The review first, so that of two who decide at once the second one sees the last line.
     review = AccessReview.objects.select_for_update(no_key=True).filter(lines=line_id).first()
     rows = AccessReviewLine.objects.select_related("person").select_for_update(of=("self",))

@@ -12,6 +12,7 @@ from gate.models import Finding
 from gate.refusals import FindingDecided, FindingNotFound
 from keys import services as keys
 from keys.own_secrets import OwnSecrets
+from keys.reasons import check_reason
 from security import audit
 from security.actor import Actor
 
@@ -99,8 +100,9 @@ def decide_finding(
 ) -> Finding:
     """Say that a finding is fixed or allowed, and why. What it froze stays frozen.
 
-    Refusals: FindingNotFound, FindingDecided.
+    Refusals: WrongValue, FindingNotFound, FindingDecided.
     """
+    check_reason(reason)
     finding = Finding.objects.select_for_update().filter(pk=finding_id).first()
     if finding is None:
         raise FindingNotFound(finding_id=finding_id)

@@ -16,6 +16,7 @@ from gate.audit_actions import Action
 from gate.models import CentreBinding
 from gate.refusals import OwnAccess, PersonExists, SuperuserAccess
 from gate.services.sign_ins import end_sessions
+from keys.reasons import check_reason
 from security import audit
 from security.actor import Actor, ActorKind
 from security.persons import user_of
@@ -56,8 +57,9 @@ def invite_again(person: User, *, reason: str = "", actor: Actor, now: datetime)
 def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: datetime) -> User:
     """Give the person exactly these roles and cost centres. Groups that are no roles stay.
 
-    Refusals: OwnAccess, SuperuserAccess. The same access again is no change.
+    Refusals: WrongValue, OwnAccess, SuperuserAccess. The same access again is no change.
     """
+    check_reason(reason)
     person = _locked(person, actor)
     before = access_of(person)
     if before != access:
@@ -79,8 +81,9 @@ def set_access(person: User, *, access: Access, reason: str, actor: Actor, now: 
 def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
     """The person can no longer sign in, and all their sessions end.
 
-    Refusals: OwnAccess, SuperuserAccess.
+    Refusals: WrongValue, OwnAccess, SuperuserAccess.
     """
+    check_reason(reason)
     person = _locked(person, actor)
     if person.is_active:
         person.is_active = False
@@ -95,8 +98,9 @@ def switch_off(person: User, *, reason: str, actor: Actor, now: datetime) -> Use
 def switch_on(person: User, *, reason: str, actor: Actor, now: datetime) -> User:
     """The person can sign in again, with the same roles.
 
-    Refusals: OwnAccess, SuperuserAccess.
+    Refusals: WrongValue, OwnAccess, SuperuserAccess.
     """
+    check_reason(reason)
     person = _locked(person, actor)
     if not person.is_active:
         person.is_active = True
@@ -111,8 +115,9 @@ def sign_out_everywhere(
 ) -> tuple[User, int]:
     """End all sessions of another person; returns the person and how many ended.
 
-    Refusals: OwnAccess, SuperuserAccess.
+    Refusals: WrongValue, OwnAccess, SuperuserAccess.
     """
+    check_reason(reason)
     person = _locked(person, actor)
     ended = end_sessions(person, now=now)
     announce(person_topic(person.pk))

@@ -11,6 +11,7 @@ from gate.audit_actions import Action
 from gate.models import Reveal
 from gate.refusals import RevealNotOpen
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from security import approvals, audit
 from security import services as security
 from security.actor import Actor
@@ -24,7 +25,9 @@ _OPEN = timedelta(minutes=15)
 
 @transaction.atomic(durable=True)
 def ask_reveal(api_key: ApiKey, *, reason: str, actor: Actor, now: datetime) -> Reveal:
-    """Ask to see the secret of a key. A second person always decides, also without a policy."""
+    """Ask to see the secret of a key. A second person always decides, also without a policy.
+    Refusals: WrongValue."""
+    check_reason(reason)
     approval, _ = security.ask_approval(
         kind=REVEAL,
         subject=api_key.scope,

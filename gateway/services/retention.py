@@ -11,6 +11,7 @@ from gateway.audit_actions import Action
 from gateway.models import Exchange, Retention
 from gateway.services import retention_lock
 from keys.models import CostCentre
+from keys.reasons import check_reason
 from security import audit
 from security.actor import Actor
 
@@ -22,9 +23,10 @@ def set_retention(
     """Keep exchanges that this cost centre, or one below it, pays for, for `days`; 0 keeps none.
 
     None inherits the days of the cost centre above. Exchanges kept for longer expire earlier, some
-    at once; those kept for less long do not stay longer. Setting the same days changes nothing.
-    The database refuses (IntegrityError) more days than `DAYS_MAX`.
+    at once; those kept for less long do not stay longer. Setting the same days changes nothing. The
+    database refuses (IntegrityError) more days than `DAYS_MAX`. Refusals: WrongValue.
     """
+    check_reason(reason)
     retention_lock.take_exclusive()
     retention = Retention.objects.filter(pk=cost_centre.pk).first()
     before = retention.days if retention else None

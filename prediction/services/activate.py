@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 
 from common.refusal import Refusal
+from keys.reasons import check_reason
 from prediction import in_use
 from prediction.audit_actions import Action
 from prediction.models import ForecastModel
@@ -28,8 +29,9 @@ def activate(version: int | None, *, actor: Actor, reason: str, now: datetime) -
     """Use a version for forecasts from now on, also an earlier one; None: the rule of words.
 
     Using the same version again changes nothing. What is learned later is used by itself only while
-    the newest version is in use. Refusals: VersionNotReady.
+    the newest version is in use. Refusals: WrongValue, VersionNotReady.
     """
+    check_reason(reason)
     switch(version, actor=actor, reason=reason, now=now)
 
 

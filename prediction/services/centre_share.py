@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import transaction
 
 from keys.models import CostCentre
+from keys.reasons import check_reason
 from keys.refusals import CostCentreNotFound, WrongValue
 from prediction import centre_shares
 from prediction.audit_actions import Action
@@ -19,6 +20,7 @@ def set_share(cost_centre: str, *, share: str, reason: str, actor: Actor, now: d
 
     Refusals: CostCentreNotFound, WrongValue.
     """
+    check_reason(reason)
     if share and share not in Share.values:
         raise WrongValue(f"Use one of {', '.join(Share.values)}, or leave it empty.", field="share")
     if not CostCentre.objects.select_for_update(no_key=True).filter(pk=cost_centre).exists():

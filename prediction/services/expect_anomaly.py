@@ -4,14 +4,13 @@ from datetime import datetime
 
 from django.db import transaction
 
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from prediction.audit_actions import Action
 from prediction.models import Anomaly, AnomalyFreeze, AnomalyKind, ExpectedAnomaly
 from prediction.services.watch_anomalies import end
 from security import audit
 from security.actor import Actor
-
-_REASON_MAX = 300
 
 
 @transaction.atomic(durable=True)
@@ -20,7 +19,7 @@ def expect_anomaly(
 ) -> tuple[ExpectedAnomaly, bool]:
     """Expect the kind of an incident from its subject: it ends, and is not told again. Returns the
     row, and whether it is new. Refusals: WrongValue."""
-    _check(reason)
+    check_reason(reason)
     found = Anomaly.objects.select_for_update(no_key=True).filter(pk=incident).first()
     if found is None:
         raise WrongValue("There is no such anomaly. Choose one of the list.", field="anomaly")
@@ -44,7 +43,7 @@ def expect_anomaly(
 @transaction.atomic(durable=True)
 def tell_again(expected: int, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Tell of what was expected again; returns whether this call did it. Refusals: WrongValue."""
-    _check(reason)
+    check_reason(reason)
     row = ExpectedAnomaly.objects.select_for_update().filter(pk=expected).first()
     if row is None:
         return False
@@ -59,7 +58,7 @@ def set_anomaly_freeze(
 ) -> None:
     """Freeze the agent or the key at each new incident of a kind (`yes`), or leave it to people
     (`no`). Setting the same again changes nothing. Refusals: WrongValue."""
-    _check(reason)
+    check_reason(reason)
     if kind not in AnomalyKind.values or freezes not in ("yes", "no"):
         raise WrongValue("Choose a kind of anomalies, and yes or no.", field="kind")
     before = AnomalyFreeze.objects.select_for_update().filter(pk=kind).exists()
@@ -94,8 +93,3 @@ def _record(
         reason=reason,
         at=now,
     )
-
-
-def _check(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= _REASON_MAX:
-        raise WrongValue(f"Give a reason of 1 to {_REASON_MAX} characters.", field="reason")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from common.refusal import Refusal
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from prediction.audit_actions import Action
 from prediction.models import Saving, SavingKind
@@ -17,7 +18,6 @@ from prediction.savings.portions import Spent
 from security import audit
 from security.actor import Actor
 
-_REASON_MAX = 300
 # The figures are of a month, so what was followed may be found until it is over.
 _FOUND_AGAIN = timedelta(days=31)
 _JOB = Actor.job("savings")
@@ -112,7 +112,7 @@ def _open_again(row: Saving, now: datetime) -> bool:
 def dismiss_saving(pk: int, *, reason: str, actor: Actor, now: datetime) -> tuple[Saving, bool]:
     """Do not tell of it again; returns the row and whether this call did it. Refusals: WrongValue,
     SavingClosed."""
-    _check(reason)
+    check_reason(reason)
     row = lock_saving(pk)
     if row.status == Saving.Status.DISMISSED:
         return row, False
@@ -126,7 +126,7 @@ def dismiss_saving(pk: int, *, reason: str, actor: Actor, now: datetime) -> tupl
 def tell_saving_again(pk: int, *, reason: str, actor: Actor, now: datetime) -> tuple[Saving, bool]:
     """Tell again of what was dismissed; returns the row and whether this call did it. Refusals:
     WrongValue."""
-    _check(reason)
+    check_reason(reason)
     row = lock_saving(pk)
     if row.status != Saving.Status.DISMISSED:
         return row, False
@@ -138,7 +138,7 @@ def tell_saving_again(pk: int, *, reason: str, actor: Actor, now: datetime) -> t
 def follow_saving(row: Saving, *, reason: str, actor: Actor, now: datetime) -> None:
     """A locked saving was followed, in the transaction of the service that did it. Refusals:
     WrongValue, SavingClosed."""
-    _check(reason)
+    check_reason(reason)
     if row.status != Saving.Status.OPEN:
         raise SavingClosed(status=row.status)
     _say(row, Saving.Status.DONE, Action.SAVING_FOLLOW, reason=reason, actor=actor, now=now)
@@ -196,8 +196,3 @@ def _close(row: Saving, status: str, *, by: Actor, reason: str, now: datetime) -
 def _open(row: Saving) -> None:
     row.status, row.closed_at, row.closed_by, row.reason = Saving.Status.OPEN, None, "", ""
     row.save(update_fields=["status", "closed_at", "closed_by", "reason"])
-
-
-def _check(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= _REASON_MAX:
-        raise WrongValue(f"Give a reason of 1 to {_REASON_MAX} characters.", field="reason")

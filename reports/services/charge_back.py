@@ -8,6 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import CostCentre
+from keys.reasons import check_reason
 from reports.audit_actions import Action
 from reports.cost_split import BUCKET, mark_up, received, unallocated
 from reports.models import (
@@ -40,9 +41,10 @@ def share_costs(  # noqa: PLR0913 - a rule has three parts
 ) -> CostShare:
     """Split the costs of a cost centre, or of the unallocated bucket (None), from the next close.
 
-    `targets`: the cost centres that take a part, each with its percent if the method is `fixed`.
-    It replaces the rule that the source has. Refusals: SharesInvalid.
+    `targets`: the cost centres that take a part, each with its percent if the method is `fixed`. It
+    replaces the rule that the source has. Refusals: WrongValue, SharesInvalid.
     """
+    check_reason(reason)
     _check(method, targets)
     share, is_new = CostShare.objects.select_for_update().get_or_create(
         source_id=source, defaults={"method": method}
@@ -63,7 +65,8 @@ def share_costs(  # noqa: PLR0913 - a rule has three parts
 
 @transaction.atomic(durable=True)
 def stop_sharing(share: CostShare, *, actor: Actor, reason: str, now: datetime) -> None:
-    """Delete a rule: the source keeps its costs from the next close on."""
+    """Delete a rule: the source keeps its costs from the next close on. Refusals: WrongValue."""
+    check_reason(reason)
     rows = CostShare.objects.select_for_update().filter(pk=share.pk)
     for row in rows:
         change = {"before": _words(row)}
@@ -78,8 +81,9 @@ def change_mark_up(
 ) -> None:
     """Add so many percent to what the cost centre pays from the next close on.
 
-    Below zero it is a discount; 0 takes away what was there.
+    Below zero it is a discount; 0 takes away what was there. Refusals: WrongValue.
     """
+    check_reason(reason)
     CostCentre.objects.select_for_update(no_key=True).get(pk=centre.pk)
     earlier = MarkUp.objects.filter(cost_centre=centre)
     change = {"before": _percent(earlier.first()), "after": {"percent": f"{percent:f}"}}

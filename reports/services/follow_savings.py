@@ -6,6 +6,7 @@ from django.db import transaction
 
 from keys import services as keys
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound
 from prediction import services as prediction
 from prediction.models import Saving
@@ -16,9 +17,10 @@ from security.actor import Actor
 def prefer_key(saving: int, *, reason: str, actor: Actor, now: datetime) -> tuple[Saving, ApiKey]:
     """Give the cheaper key of an open proposal a higher priority than the dearer one has.
 
-    Where it has one already, only the proposal is done. Refusals: WrongValue, SavingClosed,
-    ApiKeyNotFound.
+    Where it has one already, only the proposal is done. Refusals: WrongValue, WrongValue,
+    SavingClosed, ApiKeyNotFound.
     """
+    check_reason(reason)
     row = prediction.lock_saving(saving)
     prediction.follow_saving(row, reason=reason, actor=actor, now=now)
     slugs = [row.evidence["from_key"], row.evidence["to_key"]]
@@ -39,6 +41,7 @@ def pause_key(saving: int, *, reason: str, actor: Actor, now: datetime) -> tuple
     Two transactions: after a crash between them, the proposal is gone with the next search.
     Refusals: WrongValue, SavingClosed, ApiKeyNotFound.
     """
+    check_reason(reason)
     slug = prediction.open_saving(saving).subject.removeprefix("key:")
     key = keys.set_key_status(slug, status="inactive", reason=reason, actor=actor, now=now)
     return _followed(saving, reason=reason, actor=actor, now=now), key

@@ -10,6 +10,7 @@ from django.db.models import Sum
 from common.statements import fetch_unprepared
 from keys.identity.queries.organisation import organisation
 from keys.limits.services.windows import take_books_alone
+from keys.reasons import check_reason
 from reports import sql
 from reports.audit_actions import Action
 from reports.models import CLOSED_MEASURES, CloseLine, MonthClose
@@ -169,8 +170,9 @@ def sign_month(close: MonthClose, *, actor: Actor, now: datetime) -> MonthClose:
 def ask_reopening(close: MonthClose, *, reason: str, actor: Actor, now: datetime) -> Approval:
     """Ask that the latest closed month is opened again, which another person decides.
 
-    Refusals: MonthNotReopenable.
+    Refusals: WrongValue, MonthNotReopenable.
     """
+    check_reason(reason)
     close = MonthClose.objects.select_for_update(no_key=True).get(pk=close.pk)
     _check_reopenable(close)
     approval, _ = security.ask_approval(

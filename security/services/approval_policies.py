@@ -15,6 +15,7 @@ from security.approval_models import Approval, ApprovalPolicy
 from security.approvals import ApprovalKind
 from security.audit_actions import Action
 from security.deciders import has_two_deciders, rule_in_words
+from security.reasons import check_reason
 from security.refusals import ApprovalOutdated, TooFewDeciders
 from security.services.approvals import ask_approval
 
@@ -49,8 +50,9 @@ def propose_policy(
 
     Of kinds that are decided by amount, a cost centre can have a policy of its own. So nobody can
     switch a policy off, make a change alone and switch it on again. Returns the approval, or None
-    when the policy was changed. Refusals: TooFewDeciders.
+    when the policy was changed. Refusals: ReasonMissing, TooFewDeciders.
     """
+    check_reason(reason)
     policy = _lock_policy(kind.slug, cost_centre if kind.by_amount else "")
     if policy.in_force_since is None:
         _set(policy, terms, reason=reason, actor=actor, now=now)

@@ -13,6 +13,7 @@ from security.approvals import ApprovalKind
 from security.audit_actions import Action
 from security.deciders import AmountRule, Standing, may_decide_this, policy_of, standings
 from security.delegations import locked_delegations_to
+from security.reasons import check_reason
 from security.refusals import (
     AnotherPersonNeeded,
     ApprovalDecided,
@@ -113,9 +114,10 @@ def approve(approval_id: int, *, reason: str = "", actor: Actor, now: datetime) 
 def reject(approval_id: int, *, reason: str, actor: Actor, now: datetime) -> Approval:
     """Decide that the change is not made.
 
-    Refusals: ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded,
+    Refusals: ReasonMissing, ApprovalNotFound, ApprovalDecided, NotADecider, SecondPersonNeeded,
     AnotherPersonNeeded.
     """
+    check_reason(reason)
     approval, standing = _lock_for_decision(approval_id, actor=actor, now=now)
     action = Action.APPROVAL_REJECT
     _decide(approval, _Status.REJECTED, action, reason, standing, actor=actor, now=now)

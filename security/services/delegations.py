@@ -14,6 +14,7 @@ from security.actor import Actor, ActorKind
 from security.audit_actions import Action
 from security.delegation_models import DAYS_MAX
 from security.models import Delegation
+from security.reasons import check_reason
 from security.refusals import (
     DelegationChain,
     DelegationNotAllowed,
@@ -50,9 +51,10 @@ def name_deputy(
 ) -> Delegation:
     """Let the deputy decide approvals in the place of the absent person for a time.
 
-    A start in the past means now. Refusals: DelegationNotAllowed, DeputyIsSelf, DeputyInactive,
-    DelegationPast, DelegationTooLong, DelegationOverlaps, DelegationChain.
+    A start in the past means now. Refusals: ReasonMissing, DelegationNotAllowed, DeputyIsSelf,
+    DeputyInactive, DelegationPast, DelegationTooLong, DelegationOverlaps, DelegationChain.
     """
+    check_reason(reason)
     absent, deputy = _locked(absent, deputy)
     _check_actor(absent, actor, deputy=deputy)
     starts_at = max(terms.starts_at, now)
@@ -81,8 +83,9 @@ def revoke_delegation(
 ) -> Delegation:
     """End it now, also before it began; what the deputy has decided stays decided.
 
-    Refusals: DelegationNotFound, DelegationNotAllowed, DelegationOver.
+    Refusals: ReasonMissing, DelegationNotFound, DelegationNotAllowed, DelegationOver.
     """
+    check_reason(reason)
     rows = Delegation.objects.select_related("absent", "deputy").filter(pk=delegation_id)
     delegation = rows.select_for_update(of=("self",)).first()
     if delegation is None:

@@ -99,7 +99,7 @@ def test_keys_are_listed_by_name_with_what_is_free_and_no_secret(ada, fleet):
 
 
 def test_keys_are_filtered_and_paged(ada, fleet, now):
-    keys.set_key_status("openai-1", status="inactive", reason="", actor=ACTOR, now=now)
+    keys.set_key_status("openai-1", status="inactive", reason="test", actor=ACTOR, now=now)
     assert names(ada.get("/keys", available="true")) == ["nvidia-1", "sokosumi-1"]
     assert names(ada.get("/keys", available="false")) == ["openai-1"]
     assert names(ada.get("/keys", provider="nvidia")) == ["nvidia-1"]

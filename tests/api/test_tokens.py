@@ -94,7 +94,7 @@ def test_an_expired_a_revoked_and_a_disabled_agents_token_are_401(people):
     row, revoked = keys.issue_token(ada, actor=ACTOR, now=now - timedelta(days=1))
     keys.revoke_token(row, actor=ACTOR, now=now)
     off = token_of("bob")
-    keys.disable_agent(bob, actor=ACTOR, reason="", now=now)
+    keys.disable_agent(bob, actor=ACTOR, reason="test", now=now)
     for token in (expired, revoked, off):
         assert_problem(Caller(token).get("/me"), 401, "invalid_token")
 
@@ -102,7 +102,7 @@ def test_an_expired_a_revoked_and_a_disabled_agents_token_are_401(people):
 def test_the_session_of_a_disabled_agent_is_401(people):
     add_key("nvidia-1")
     session = allocate().session_id
-    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="", now=timezone.now())
+    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="test", now=timezone.now())
     response = session_caller(session).get(f"/allocations/{session}")
     assert_problem(response, 401, "invalid_token")
 

@@ -229,7 +229,7 @@ def test_a_person_who_is_switched_off_sees_nothing_more(opened):
 def test_other_roles_or_cost_centres_end_a_stream(opened, people, access):
     vera = staff("vera", only=["view_alert"])
     before = Access(frozenset({"viewer"}), frozenset({"research"}))
-    gate.set_access(vera, access=before, reason="", actor=GRACE, now=timezone.now())
+    gate.set_access(vera, access=before, reason="test", actor=GRACE, now=timezone.now())
     stream = opened(signed_in(vera))
     stream.next_state()
     gate.set_access(vera, access=access, reason="moved", actor=GRACE, now=timezone.now())

@@ -142,7 +142,7 @@ def test_nobody_changes_their_own_access(adam):
     adam.post(action(person, "switch_off"), CONFIRMED)
     assert queries.access_of(person).roles == {"administrator"}
     with pytest.raises(OwnAccess):
-        services.switch_off(person, reason="", actor=GRACE.person("adam"), now=timezone.now())
+        services.switch_off(person, reason="test", actor=GRACE.person("adam"), now=timezone.now())
 
 
 def test_administrators_touch_no_superuser_and_make_none(adam):

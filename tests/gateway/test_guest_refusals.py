@@ -83,7 +83,7 @@ def test_the_same_no_of_two_hosts_is_the_requests(gateway, provider, case):
 def test_a_no_to_the_only_host_is_told_and_the_session_goes_on(gateway, provider, case):
     status, body, becomes = ABOUT_KEY[case]
     for slug in HOSTS[1:]:
-        keys.set_key_status(slug, status="inactive", reason="", actor=ACTOR, now=timezone.now())
+        keys.set_key_status(slug, status="inactive", reason="test", actor=ACTOR, now=timezone.now())
     provider.refuse(status, body, keys=HOSTS)
     session = lend(gateway.url)
     answer = session.call(model="small")

@@ -182,11 +182,11 @@ def test_a_limit_that_says_when_it_ends_is_not_remembered(gateway, provider):
 def test_the_memory_is_void_once_one_of_the_keys_is_broken(gateway, provider):
     provider.refuse(401, {"error": {"code": "invalid_api_key"}}, keys=("key-1", "key-2"))
     for slug in POOL[2:]:
-        keys.set_key_status(slug, status="inactive", reason="", actor=ACTOR, now=timezone.now())
+        keys.set_key_status(slug, status="inactive", reason="test", actor=ACTOR, now=timezone.now())
     session = lend(gateway.url)
     assert session.call().status == 401
     for slug in POOL[2:]:
-        keys.set_key_status(slug, status="active", reason="", actor=ACTOR, now=timezone.now())
+        keys.set_key_status(slug, status="active", reason="test", actor=ACTOR, now=timezone.now())
     drain_queue()
     assert session.call().status == 200
     assert_books_balance()

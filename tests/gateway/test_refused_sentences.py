@@ -103,7 +103,7 @@ def pages(staff) -> tuple[str, str]:
 def test_a_no_to_the_key_is_told_everywhere_without_its_secret(gateway, provider, staff, case):
     status, headers, body, sentence = ABOUT_KEY[case]
     for slug in POOL[1:]:
-        keys.set_key_status(slug, status="inactive", reason="", actor=ACTOR, now=timezone.now())
+        keys.set_key_status(slug, status="inactive", reason="test", actor=ACTOR, now=timezone.now())
     provider.refuse(status, body, headers=headers)
     answer = lend(gateway.url).call(stream=headers == EVENTS)
     assert answer.code in ("rate_limited", "key_unusable")

@@ -180,7 +180,7 @@ def test_what_cannot_be_is_refused(people, terms, refusal):
 
 def test_only_agents_that_are_on_are_lent_to(people):
     add_key("nvidia-1")
-    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="", now=NOON)
+    keys.disable_agent(Agent.objects.get(pk="ada"), actor=ACTOR, reason="test", now=NOON)
     with pytest.raises(AgentDisabled):
         allocate()
     with pytest.raises(AgentNotFound):

@@ -262,7 +262,7 @@ class Office(RuleBasedStateMachine):
             limits = list(Limit.objects.filter(removed_at=None).order_by("pk"))
             if limits:
                 keys.remove_limit(
-                    self.one_of(limits, subject), reason="", actor=ACTOR, now=self.now
+                    self.one_of(limits, subject), reason="test", actor=ACTOR, now=self.now
                 )
             return
         model, pk = SUBJECTS[subject]
@@ -277,7 +277,7 @@ class Office(RuleBasedStateMachine):
         keys.set_limit(
             model.objects.get(pk=pk),
             terms=terms,
-            reason="",
+            reason="test",
             actor=ACTOR,
             now=self.now,
         )
@@ -297,7 +297,7 @@ class Office(RuleBasedStateMachine):
     @rule(week_starts=st.integers(0, 6), fiscal_year_starts=st.integers(1, 12))
     def change_calendar(self, **calendar):
         """The organisation's weeks or fiscal years begin at another time."""
-        keys.change_organisation(actor=ACTOR, reason="", now=self.now, **calendar)
+        keys.change_organisation(actor=ACTOR, reason="test", now=self.now, **calendar)
 
     @rule(
         slug=st.sampled_from(["nvidia-1", "openai-1", "dust-1"]),
@@ -310,9 +310,9 @@ class Office(RuleBasedStateMachine):
         if what in list(keys.KeyFinding):
             refuse(slug, what, now=self.now)
         elif isinstance(what, str):
-            keys.set_key_status(slug, status=what, reason="", actor=ACTOR, now=self.now)
+            keys.set_key_status(slug, status=what, reason="test", actor=ACTOR, now=self.now)
         else:
-            keys.set_price(slug, rates=what, actor=ACTOR, reason="", now=self.now)
+            keys.set_price(slug, rates=what, actor=ACTOR, reason="test", now=self.now)
 
     # --- Time ----------------------------------------------------------------------------------
 

@@ -277,7 +277,7 @@ def test_a_limit_that_begins_to_carry_over_does_so_with_the_day_that_runs(people
     assert (entry.before.get("carry_over_max"), entry.after["carry_over_max"]) == (None, "9999")
     keys.open_windows(now=AFTER)
     assert open_window().carried == 6_000
-    keys.remove_limit(Limit.objects.get(removed_at=None), reason="", actor=ACTOR, now=AFTER)
+    keys.remove_limit(Limit.objects.get(removed_at=None), reason="test", actor=ACTOR, now=AFTER)
     limit(agent, 10_000, carry_over_max=9_999, now=AFTER)
     assert open_window().carried == 0
     assert_books_balance()

@@ -270,7 +270,7 @@ def test_a_key_without_a_secret_is_off_until_it_has_one(people):
     terms = keys.KeyTerms(provider="nvidia", model="m", rates=FREE)
     keys.add_key("nvidia-9", terms=terms, secret=None, actor=ACTOR, now=NOON)
     with pytest.raises(WrongValue):
-        keys.set_key_status("nvidia-9", status="active", reason="", actor=ACTOR, now=NOON)
+        keys.set_key_status("nvidia-9", status="active", reason="test", actor=ACTOR, now=NOON)
     keys.replace_secret("nvidia-9", secret="canary", actor=ACTOR, reason="came", now=NOON)
-    api_key = keys.set_key_status("nvidia-9", status="active", reason="", actor=ACTOR, now=NOON)
+    api_key = keys.set_key_status("nvidia-9", status="active", reason="test", actor=ACTOR, now=NOON)
     assert api_key.lendable(now=NOON)

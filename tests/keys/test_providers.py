@@ -137,9 +137,9 @@ def test_names_are_taken_once_and_unknown_keys_are_refused(people):
     with pytest.raises(AlreadyExists):
         add(rates=FREE)
     with pytest.raises(ApiKeyNotFound):
-        keys.set_price("nobody", rates=CHEAP, actor=ACTOR, reason="", now=NOON)
+        keys.set_price("nobody", rates=CHEAP, actor=ACTOR, reason="test", now=NOON)
     with pytest.raises(ApiKeyNotFound):
-        keys.replace_secret("nobody", secret="x", actor=ACTOR, reason="", now=NOON)
+        keys.replace_secret("nobody", secret="x", actor=ACTOR, reason="test", now=NOON)
 
 
 def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
@@ -155,7 +155,7 @@ def test_where_the_secrets_of_a_provider_go_changes_with_a_reason():
     with pytest.raises(AlreadyExists):
         keys.add_provider("groq", actor=OLGA, now=NOON)
     with pytest.raises(ProviderNotFound):
-        keys.change_provider("nobody", **moved, actor=OLGA, reason="", now=NOON)
+        keys.change_provider("nobody", **moved, actor=OLGA, reason="test", now=NOON)
 
 
 @pytest.mark.parametrize("secret", ["", " \n", "sk-1\nX-Evil: 1", "sk-\u00e9", "sk\x00"])

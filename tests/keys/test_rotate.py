@@ -167,7 +167,7 @@ def test_what_cannot_be_is_refused(people):
         rotate(allocation, "nvidia-1")
     with pytest.raises(AllocationClosed):
         rotate(allocation, now=NOON + timedelta(seconds=60))
-    keys.set_key_status("nvidia-2", status="inactive", reason="", actor=ACTOR, now=NOON)
+    keys.set_key_status("nvidia-2", status="inactive", reason="test", actor=ACTOR, now=NOON)
     with pytest.raises(RotationRefused):
         rotate(allocation, "nvidia-2")
     complete(allocation)

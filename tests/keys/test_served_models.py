@@ -136,9 +136,9 @@ def test_a_line_of_the_catalogue_is_changed_and_its_keys_are_read_again():
 def test_a_wrong_line_of_the_catalogue_is_refused(change):
     add("key-1")
     with pytest.raises(WrongValue):
-        keys.change_model("openai", "gpt-4.1", changes=change, actor=ACTOR, reason="", now=NOON)
+        keys.change_model("openai", "gpt-4.1", changes=change, actor=ACTOR, reason="test", now=NOON)
     with pytest.raises(ModelNotFound):
-        keys.change_model("openai", "none", changes={}, actor=ACTOR, reason="", now=NOON)
+        keys.change_model("openai", "none", changes={}, actor=ACTOR, reason="test", now=NOON)
 
 
 def test_an_allocation_for_models_gets_a_key_that_serves_all_at_the_price_of_the_dearest():

@@ -383,7 +383,7 @@ def test_limits_of_what_is_there_are_kept_and_show_what_runs(people, staff):
 
 
 def test_who_may_only_look_writes_no_limit(people, reader):
-    services.set_concurrency("all", attempts_max=3, actor=GRACE, now=timezone.now())
+    services.set_concurrency("all", attempts_max=3, reason="few", actor=GRACE, now=timezone.now())
     limit = Concurrency.objects.get()
     assert reader.post(page("concurrency_add"), LIMIT).status_code == 403
     assert reader.post(page("concurrency_change", limit.pk), LIMIT).status_code == 403

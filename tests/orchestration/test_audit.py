@@ -69,7 +69,7 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
     """O47."""
     by = {"actor": GRACE, "now": NOON}
     for most in (3, 3, 5):
-        services.set_concurrency("centre:research", attempts_max=most, **by)
+        services.set_concurrency("centre:research", attempts_max=most, reason=f"{most} fit", **by)
     for _ in range(2):
         services.remove_concurrency("centre:research", reason="no longer", **by)
     three, five = {"attempts_max": 3}, {"attempts_max": 5}
@@ -86,6 +86,6 @@ def test_a_concurrency_limit_is_recorded_when_it_is_set_changed_and_removed(peop
 
 
 def test_a_limit_of_everything_concerns_nothing_else(people):
-    services.set_concurrency("all", attempts_max=3, actor=GRACE, now=NOON)
+    services.set_concurrency("all", attempts_max=3, reason="few", actor=GRACE, now=NOON)
     entry = AuditEntry.objects.get(action="concurrency_limit.set")
     assert entry.subjects == ["concurrency:all"]

@@ -65,7 +65,9 @@ def test_an_agent_without_a_limit_of_its_own_has_that_of_the_settings(settings):
     submit("ada", 10)
     submit("bob", 2)
     assert sorted(claim(20)) == ["ada"] * 3 + ["bob"] * 2
-    services.set_concurrency("agent:ada", attempts_max=5, actor=ACTOR, now=timezone.now())
+    services.set_concurrency(
+        "agent:ada", attempts_max=5, reason="few", actor=ACTOR, now=timezone.now()
+    )
     assert claim(20) == ["ada"] * 2
 
 
@@ -117,7 +119,9 @@ def test_the_same_task_again_is_no_further_task(settings):
 
 def test_a_concurrency_limit_is_for_an_agent_that_exists():
     with pytest.raises(AgentNotFound):
-        services.set_concurrency("agent:nobody", attempts_max=1, actor=ACTOR, now=timezone.now())
+        services.set_concurrency(
+            "agent:nobody", attempts_max=1, reason="few", actor=ACTOR, now=timezone.now()
+        )
 
 
 @pytest.mark.parametrize(

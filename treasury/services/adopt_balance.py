@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
+from keys.reasons import check_reason
 from security import approvals
 from security import services as security
 from security.actor import Actor
@@ -27,7 +28,9 @@ def propose_adoption(
     account_id: int, *, reason: str, actor: Actor, now: datetime
 ) -> tuple[Approval, bool]:
     """Ask a second person to move the difference between the provider's latest figure and the
-    ledger; the approval, and whether it is new. Refusals: WrongBalanceAccess."""
+    ledger; the approval, and whether it is new. Refusals: WrongValue,
+    WrongBalanceAccess."""
+    check_reason(reason)
     credit = Account.objects.get(pk=account_id)
     told = told_balance(credit)
     if told is None or not told.difference:

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from keys.supply.base_urls import check_base_url
 from security import audit
@@ -41,8 +42,9 @@ def set_balance_access(
 ) -> tuple[BalanceAccess, bool]:
     """Set how the balance of a credit is read; the access, and whether there was none.
 
-    The secret is sealed for this row. Refusals: WrongBalanceAccess.
+    The secret is sealed for this row. Refusals: WrongValue, WrongBalanceAccess.
     """
+    check_reason(reason)
     account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
     read, api_key = _check(account, terms, secret)
     access = BalanceAccess.objects.filter(credit_account=account).first()
@@ -74,6 +76,7 @@ def set_balance_access(
 @transaction.atomic(durable=True)
 def remove_balance_access(account_id: int, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Ask the provider no more, and forget the secret; whether it was asked."""
+    check_reason(reason)
     if not BalanceAccess.objects.filter(credit_account=account_id).delete()[0]:
         return False
     audit.record(

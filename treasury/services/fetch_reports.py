@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_q.tasks import async_task
 
 from keys.models import Provider
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from keys.supply.base_urls import check_base_url
 from security import audit
@@ -59,8 +60,9 @@ def set_report_access(
     """Have a provider's reports fetched each day, from the day `since` on.
 
     The admin key is sealed for this row. Days that agree already stay so. Refusals:
-    WrongReportAccess.
+    WrongReportAccess, WrongValue.
     """
+    check_reason(reason)
     kind = REPORT_SOURCES.get(source)
     if kind is None or not Provider.objects.filter(pk=provider).exists():
         raise WrongReportAccess(f"Reports of {provider} cannot be fetched as those of {source}.")
@@ -97,6 +99,7 @@ def _base_url(url: str) -> str:
 @transaction.atomic(durable=True)
 def remove_report_access(provider: str, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Fetch no more, and forget the secret; whether it was fetched. Reports stay."""
+    check_reason(reason)
     if not ReportAccess.objects.filter(provider=provider).delete()[0]:
         return False
     audit.record(

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from keys.models import Provider
+from keys.reasons import check_reason
 from security import approvals, audit
 from security import services as security
 from security.actor import Actor
@@ -47,8 +48,9 @@ def propose_payee(
 ) -> tuple[Approval, bool]:
     """Ask a second person to put a payee on the list; returns the approval and whether it is new.
 
-    Refusals: WrongPayee, RailNotFound.
+    Refusals: WrongValue, WrongPayee, RailNotFound.
     """
+    check_reason(reason)
     _check(terms, now=now)
     with transaction.atomic(durable=True):
         return security.ask_approval(
@@ -65,6 +67,7 @@ def propose_payee(
 @transaction.atomic(durable=True)
 def retire_payee(slug: str, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Take a payee off the list; whether it was on it. What is under way is carried on."""
+    check_reason(reason)
     if not Payee.objects.filter(pk=slug, retired_at=None).update(retired_at=now):
         return False
     audit.record(

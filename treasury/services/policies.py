@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
 
+from keys.reasons import check_reason
 from security import approvals, audit
 from security import services as security
 from security.actor import Actor
@@ -78,8 +79,9 @@ def propose_policy(
 ) -> tuple[Approval, bool]:
     """Ask a second person to set the policy of the credit that the payee sells.
 
-    Returns the approval and whether it is new. Refusals: WrongPolicy.
+    Returns the approval and whether it is new. Refusals: WrongValue, WrongPolicy.
     """
+    check_reason(reason)
     terms.check()
     payee = _payee(terms)
     with transaction.atomic(durable=True):

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
+from keys.reasons import check_reason
 from security import approvals, audit
 from security import services as security
 from security.actor import Actor
@@ -105,7 +106,8 @@ def replace_rail_secret(
 
 @transaction.atomic(durable=True)
 def propose_rail(slug: str, *, reason: str, actor: Actor, now: datetime) -> Approval:
-    """Ask a second person to switch the rail on. Refusals: RailNotFound, WrongRail."""
+    """Ask a second person to switch the rail on. Refusals: WrongValue, RailNotFound, WrongRail."""
+    check_reason(reason)
     account = _lock(slug)
     if account.enabled_at:
         raise WrongRail(f"The rail {slug} is switched on already.")
@@ -128,6 +130,7 @@ def propose_rail(slug: str, *, reason: str, actor: Actor, now: datetime) -> Appr
 def switch_rail_off(slug: str, *, reason: str, actor: Actor, now: datetime) -> bool:
     """Switch the rail off; whether it was on. What is under way is still read. Refusals:
     RailNotFound."""
+    check_reason(reason)
     account = _lock(slug)
     if account.enabled_at is None:
         return False

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 from django_q.tasks import async_task
 
 from alerts import services as alerts
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from keys.supply.base_urls import check_base_url
 from security import approvals, audit
@@ -53,8 +54,9 @@ def set_cap_access(
 ) -> SpendCap:
     """Store the admin key with which a provider's limit is read and set; sealed for this row.
 
-    What two persons have set stays. Refusals: WrongSpendCap.
+    What two persons have set stays. Refusals: WrongValue, WrongSpendCap.
     """
+    check_reason(reason)
     account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
     kind = CAP_FORMATS.get(format_name)
     if kind is None or account.kind != AccountKind.CREDIT or account.currency != "USD":
@@ -87,7 +89,11 @@ def set_cap_access(
 def propose_cap(
     account_id: int, amount: Decimal, *, reason: str, actor: Actor, now: datetime
 ) -> Approval:
-    """Ask a second person to set the provider's limit of a month. Refusals: WrongSpendCap."""
+    """Ask a second person to set the provider's limit of a month.
+
+    Refusals: WrongValue, WrongSpendCap.
+    """
+    check_reason(reason)
     cap = SpendCap.objects.select_related("credit_account").filter(credit_account=account_id)
     found = cap.first()
     if found is None:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import Agent
+from keys.reasons import check_reason
 from security import approvals, audit
 from security import services as security
 from security.actor import Actor
@@ -42,7 +43,11 @@ class AllowanceTerms:
 def propose_allowance(
     terms: AllowanceTerms, *, reason: str, actor: Actor, now: datetime
 ) -> Approval:
-    """Ask a second person to set the allowance of an agent. Refusals: WrongAllowance."""
+    """Ask a second person to set the allowance of an agent.
+
+    Refusals: WrongValue, WrongAllowance.
+    """
+    check_reason(reason)
     change = _checked(terms)
     with transaction.atomic(durable=True):
         approval, _ = security.ask_approval(

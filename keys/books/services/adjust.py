@@ -15,6 +15,7 @@ from keys.books.services import after_settlement
 from keys.books.services.usage import Usage
 from keys.books.sql.spend import Spent
 from keys.models import Adjustment, Charge
+from keys.reasons import check_reason
 from keys.refusals import (
     AdjustmentRefused,
     ChargeNotFound,
@@ -47,12 +48,13 @@ def adjust_charge(
     that is settled late does not change an adjusted charge. Refusals: ChargeNotFound,
     ChargeNotSettled, IdempotencyMismatch, AdjustmentRefused, WrongValue.
     """
+    check_reason(reason)
     usage.check()
     charge = Charge.objects.filter(pk=charge_id).select_related("allocation").first()
     if charge is None:
         raise ChargeNotFound(charge_id=str(charge_id))
     cost = _cost(charge, usage) if cost is None else cost
-    _check(cost, reason)
+    _check(cost)
     try:
         adjustment, created, spent = _adjust(
             charge,
@@ -76,13 +78,11 @@ def _cost(charge: Charge, usage: Usage) -> Decimal:
     return usage.cost(price_of(charge.price_id), service_tier=charge.service_tier, at=at)
 
 
-def _check(cost: Decimal, reason: str) -> None:
+def _check(cost: Decimal) -> None:
     if not 0 <= cost <= _COST_MAX or cost != round(cost, 9):
         raise WrongValue(
             f"Use a cost from 0 to {_COST_MAX:,} USD with at most 9 decimal places.", field="cost"
         )
-    if not reason.strip():
-        raise WrongValue("Give a reason for the adjustment.", field="reason")
 
 
 @transactions.in_books

@@ -9,10 +9,11 @@ from keys.audit_actions import Action
 from keys.books import transactions
 from keys.books.queries.open_work import Part
 from keys.books.services.end_work import OpenWorkRule, clear, end_work
-from keys.books.services.move import check_reason, put_agent, refuse_frozen, refuse_own
+from keys.books.services.move import put_agent, refuse_frozen, refuse_own
 from keys.identity.services.agents import check_open, disable_agent
 from keys.limits.services.windows import take_books_alone
 from keys.models import Agent, CostCentre
+from keys.reasons import check_reason
 from keys.refusals import CostCentreClosed, CostCentreNotFound, WrongValue
 from security import audit
 from security.actor import Actor

@@ -24,6 +24,7 @@ from keys.models import (
     FreezeMode,
     Provider,
 )
+from keys.reasons import check_reason
 from keys.refusals import (
     AgentNotFound,
     ApiKeyNotFound,
@@ -85,7 +86,7 @@ def thaw(freeze_id: int, *, reason: str, actor: Actor, now: datetime) -> tuple[F
     Refusals: OwnFreeze (it is the actor's own, or the actor is a frozen agent), FreezeNotFound,
     WrongValue.
     """
-    _check_reason(reason)
+    check_reason(reason)
     row = Freeze.objects.select_for_update().filter(pk=freeze_id).first()
     if row is None:
         raise FreezeNotFound(freeze_id=freeze_id)
@@ -144,7 +145,7 @@ def _keys_of(scope: str) -> Iterable[str]:
 
 
 def _check(scope: str, mode: str, reason: str) -> None:
-    _check_reason(reason)
+    check_reason(reason)
     if mode not in FreezeMode.values:
         raise WrongValue("Use cut or drain as the mode of the freeze.", field="mode")
     if scope == EVERYTHING:
@@ -160,12 +161,6 @@ def _check(scope: str, mode: str, reason: str) -> None:
         raise not_found(slug)
 
 
-def _check_reason(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= _REASON_MAX:
-        raise WrongValue(f"Give a reason of 1 to {_REASON_MAX} characters.", field="reason")
-
-
-_REASON_MAX = 300
 _SUBJECTS: dict[str, tuple[type[Model], Callable[[str], Refusal]]] = {
     "key": (ApiKey, lambda slug: ApiKeyNotFound(key_id=slug)),
     "provider": (Provider, lambda slug: ProviderNotFound(provider=slug)),

@@ -6,9 +6,9 @@ from django.db import transaction
 
 from keys.audit_actions import Action
 from keys.books.queries.key_use import was_lent
-from keys.books.services.move import check_reason
 from keys.limits.services.windows import take_books_alone
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from keys.refusals import KeyWasUsed
 from keys.supply.services.key_status import lock_key, write_status
 from security import audit

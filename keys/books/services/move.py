@@ -17,11 +17,10 @@ from keys.books.services.end_work import OpenWorkRule, clear, end_work
 from keys.identity.services.agents import check_open, lock_open_centre
 from keys.limits.services.windows import take_books_alone
 from keys.models import Agent, CostCentre, Freeze
+from keys.reasons import check_reason
 from keys.refusals import AgentNotFound, CostCentreNotFound, Frozen, OwnPlace, WrongValue
 from security import audit
 from security.actor import Actor, ActorKind
-
-REASON_MAX = 300
 
 
 def move_agent(
@@ -196,9 +195,3 @@ def refuse_own(part: Part, actor: Actor) -> None:
     """
     if actor.kind == ActorKind.AGENT and part.agents().filter(pk=actor.name).exists():
         raise OwnPlace(agent=actor.name)
-
-
-def check_reason(reason: str) -> None:
-    """Refuse an empty or overlong reason. Refusals: WrongValue."""
-    if not 1 <= len(reason.strip()) <= REASON_MAX:
-        raise WrongValue(f"Give a reason of 1 to {REASON_MAX} characters.", field="reason")

@@ -19,6 +19,7 @@ from keys.books.sql import partitions
 from keys.identity.queries.organisation import organisation
 from keys.identity.services.organisation import write_organisation
 from keys.models import CHARGES_KEPT_MONTHS_MIN, ChargePartition, Organisation
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from security import approvals, audit
 from security import services as security
@@ -39,12 +40,11 @@ def propose_retention(
     To keep them for less long deletes some, so another person must approve it. Returns the
     approval, or None if charges are kept for longer from now on. Refusals: WrongValue.
     """
+    check_reason(reason)
     if months is not None and months < CHARGES_KEPT_MONTHS_MIN:
         raise WrongValue(
             f"Keep charges for {CHARGES_KEPT_MONTHS_MIN} months or more.", field="months"
         )
-    if not reason.strip():
-        raise WrongValue("Give a reason for the change.", field="reason")
     before = organisation().charges_kept_months
     if months == before:
         raise WrongValue("Charges are already kept for so long.", field="months")

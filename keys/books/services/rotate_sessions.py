@@ -9,6 +9,7 @@ from django_q.tasks import async_task
 
 from keys.books.services.rotate import rotate
 from keys.models import Allocation, ApiKey, RotationRun
+from keys.reasons import check_reason
 from keys.refusals import AllocationClosed, RotationRefused
 from security.actor import Actor
 
@@ -29,7 +30,9 @@ def ask_rotation(
     """Have a job move all live allocations of the key to other keys.
 
     Returns the run and whether it is new: while one is under way, it is the run. No refusals.
+    Refusals: WrongValue.
     """
+    check_reason(reason)
     ApiKey.objects.select_for_update(no_key=True).get(pk=api_key.pk)
     if running := RotationRun.objects.unfinished().filter(api_key=api_key).first():
         return running, False

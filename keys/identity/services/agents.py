@@ -10,6 +10,7 @@ from django.db.models import Model
 
 from keys.audit_actions import Action
 from keys.models import Agent, AgentToken, CostCentre
+from keys.reasons import check_reason
 from keys.refusals import (
     AgentNotFound,
     AlreadyExists,
@@ -226,8 +227,9 @@ def revoke_token(token: AgentToken, *, reason: str = "", actor: Actor, now: date
 
 @transaction.atomic
 def disable_agent(agent: Agent, *, actor: Actor, reason: str, now: datetime) -> None:
-    """Switch an agent off: no new allocations, its tokens stop working. A second call
-    changes nothing."""
+    """Switch an agent off: no new allocations, its tokens stop working. A second call changes
+    nothing. Refusals: WrongValue."""
+    check_reason(reason)
     if Agent.objects.filter(pk=agent.pk, disabled_at=None).update(disabled_at=now):
         audit.record(
             actor=actor,

@@ -8,6 +8,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.models import Agent, CostCentre
 from keys.patterns import pattern_mistake
+from keys.reasons import check_reason
 from keys.refusals import AgentNotFound, CostCentreNotFound, WrongValue
 from security import audit
 from security.actor import Actor
@@ -42,6 +43,7 @@ def set_allow_list(
     The gateway follows within seconds, also for open sessions. Refusals: WrongValue, AgentNotFound,
     CostCentreNotFound.
     """
+    check_reason(reason)
     after = {
         "allowed_models": check_allow_list(models, field="models"),
         "allowed_providers": check_allow_list(providers, field="providers"),

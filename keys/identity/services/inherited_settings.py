@@ -6,6 +6,7 @@ from django.db import models, transaction
 
 from keys.audit_actions import Action
 from keys.models import CostCentre
+from keys.reasons import check_reason
 from keys.refusals import CostCentreNotFound, WrongValue
 from security import audit
 from security.actor import Actor
@@ -20,6 +21,7 @@ def set_outbound_guard(
     `guard`: a `CostCentre.Guard`; empty inherits from the cost centre above. The gateway follows
     within seconds. Refusals: WrongValue, CostCentreNotFound.
     """
+    check_reason(reason)
     _check(guard, CostCentre.Guard, field="guard")
     row = _locked(cost_centre)
     before, row.outbound_guard = row.outbound_guard, guard
@@ -37,6 +39,7 @@ def set_learned_holds(
     `calls`: a `CostCentre.LearnedHolds`; empty inherits from the cost centre above. The gateway
     follows within seconds. Refusals: WrongValue, CostCentreNotFound.
     """
+    check_reason(reason)
     _check(calls, CostCentre.LearnedHolds, field="calls")
     row = _locked(cost_centre)
     before, row.learned_holds = row.learned_holds, calls

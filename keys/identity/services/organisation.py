@@ -11,6 +11,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.limits.services.thresholds import arm_all
 from keys.models import Organisation
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from security import audit
 from security.actor import Actor
@@ -39,6 +40,7 @@ def change_organisation(
 
     Refusals: WrongValue.
     """
+    check_reason(reason)
     return write_organisation(changes, reason=reason, actor=actor, now=now)
 
 

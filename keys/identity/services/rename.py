@@ -7,6 +7,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.identity.services.agents import check_name
 from keys.models import Agent, CostCentre
+from keys.reasons import check_reason
 from keys.refusals import AgentNotFound, CostCentreNotFound
 from security import audit
 from security.actor import Actor
@@ -20,6 +21,7 @@ def rename_cost_centre(
 
     The same name again is no change. Refusals: CostCentreNotFound, WrongValue.
     """
+    check_reason(reason)
     centre = CostCentre.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if centre is None:
         raise CostCentreNotFound(cost_centre=slug)
@@ -33,6 +35,7 @@ def rename_agent(slug: str, *, name: str, reason: str, actor: Actor, now: dateti
 
     The same name again is no change. Refusals: AgentNotFound, WrongValue.
     """
+    check_reason(reason)
     agent = Agent.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if agent is None:
         raise AgentNotFound(agent=slug)

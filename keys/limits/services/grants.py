@@ -9,6 +9,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.limits.services import windows
 from keys.models import Grant, Limit
+from keys.reasons import check_reason
 from security import audit
 from security.actor import Actor
 from security.models import Approval
@@ -51,7 +52,8 @@ def grant(
 
 @transaction.atomic(durable=True)
 def end_grant(granted: Grant, *, reason: str, actor: Actor, now: datetime) -> None:
-    """End a grant before its time. A second call changes nothing."""
+    """End a grant before its time. A second call changes nothing. Refusals: WrongValue."""
+    check_reason(reason)
     # Nobody who still sees it can commit.
     windows.take_books_alone()
     running = Grant.objects.filter(pk=granted.pk, starts_at__lte=now, ends_at__gt=now)

@@ -15,6 +15,7 @@ from keys.limits import periods
 from keys.limits.services import windows
 from keys.limits.services.thresholds import arm
 from keys.models import Agent, ApiKey, CostCentre, Limit, Period, Unit, Window
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from security import audit
 from security.actor import Actor
@@ -99,6 +100,7 @@ def set_limit(subject: Subject, *, terms: Terms, reason: str, actor: Actor, now:
     blocks new commitments and breaks nothing. What was carried over into the running period stays;
     another carry-over counts from its end on. Refusals: WrongValue; CostCentreClosed, of a new one.
     """
+    check_reason(reason)
     return give_limit(subject, terms=terms, reason=reason, actor=actor, now=now)
 
 
@@ -145,7 +147,9 @@ def give_limit(
 
 @transaction.atomic(durable=True)
 def remove_limit(limit: Limit, *, reason: str, actor: Actor, now: datetime) -> None:
-    """End a limit. Its windows stay as records. A second call changes nothing."""
+    """End a limit. Its windows stay as records. A second call changes nothing. Refusals:
+    WrongValue."""
+    check_reason(reason)
     end_limit(limit, reason=reason, actor=actor, now=now)
 
 

@@ -20,6 +20,7 @@ from keys.limits.services.limits import (
     terms_of,
 )
 from keys.models import Limit, Period, Unit
+from keys.reasons import check_reason
 from security import approvals
 from security import services as security
 from security.actor import Actor
@@ -40,6 +41,7 @@ def propose_limit(
     it can begin a new window. Returns the approval, or None when the limit was set. Refusals:
     WrongValue, CostCentreClosed (of a new limit).
     """
+    check_reason(reason)
     amount = terms.check()
     # The limit by which a rise is measured stays as it is until this one is set.
     windows.take_books_alone()
@@ -56,7 +58,11 @@ def propose_limit(
 def propose_limit_removal(
     limit: Limit, *, reason: str, actor: Actor, now: datetime
 ) -> Approval | None:
-    """End a limit as `remove_limit` does, or ask for an approval; returns that, or None."""
+    """End a limit as `remove_limit` does, or ask for an approval; returns that, or None.
+
+    Refusals: WrongValue.
+    """
+    check_reason(reason)
     windows.take_books_alone()
     if policy_of(LIMIT).needs_second_person():
         return _ask(subject_of(limit), limit, None, reason=reason, actor=actor, now=now)

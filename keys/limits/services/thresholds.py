@@ -16,6 +16,7 @@ from keys.limits import sql
 from keys.limits.sql import thresholds as statements
 from keys.limits.sql.thresholds import Crossed, Rearmed
 from keys.models import Limit, Unit
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from security import audit
 from security.actor import Actor
@@ -94,6 +95,7 @@ def set_thresholds(
     None: the percentages of the organisation. What is reached already is told within a minute.
     Refusals: WrongValue, also for a limit that was removed or is of an API key.
     """
+    check_reason(reason)
     chosen = None if percents is None else _percents(percents)
     sums = _amounts(amounts, unit=limit.unit)
     # Nothing settles in a window while it is counted what comes next.

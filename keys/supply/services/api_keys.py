@@ -13,6 +13,7 @@ from keys.audit_actions import Action
 from keys.identity.services.agents import check_slug, insert
 from keys.limits.services.limits import Terms, give_limit
 from keys.models import ApiKey, Provider
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound, WrongValue
 from keys.supply import pricing
 from keys.supply.base_urls import check_base_url
@@ -116,6 +117,7 @@ def replace_secret(slug: str, *, secret: str, actor: Actor, reason: str, now: da
 
     Refusals: ApiKeyNotFound, WrongValue.
     """
+    check_reason(reason)
     api_key = lock_key(slug)
     _seal(api_key, secret)
     api_key.save(update_fields=["secret", "secret_url"])
@@ -147,6 +149,7 @@ def change_key(
     If its calls go to another address then, its `secret` is needed again. Refusals: ApiKeyNotFound,
     WrongValue.
     """
+    check_reason(reason)
     _check_changeable(changes)
     _check_numbers(changes)
     api_key = lock_key(slug)
@@ -223,8 +226,9 @@ _CHANGEABLE = {
 def set_price(slug: str, *, rates: Rates, actor: Actor, reason: str, now: datetime) -> ApiKey:
     """Give a key its own rates from now on; earlier charges keep theirs.
 
-    Refusals: ApiKeyNotFound.
+    Refusals: ApiKeyNotFound, WrongValue.
     """
+    check_reason(reason)
     api_key = lock_key(slug)
     before = pricing.rates_as_json(api_key.price.rates)
     api_key.price = new_price(api_key.provider, api_key.model, rates, source=actor.name, now=now)

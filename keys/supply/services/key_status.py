@@ -8,6 +8,7 @@ from django_q.tasks import async_task
 from alerts import services as alerts
 from keys.audit_actions import Action
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound, WrongValue
 from security import audit
 from security.actor import Actor
@@ -20,6 +21,7 @@ _CALENDAR = Actor.job("calendar")
 @transaction.atomic(durable=True)
 def set_key_status(slug: str, *, status: str, reason: str, actor: Actor, now: datetime) -> ApiKey:
     """Switch a key on (`active`) or off (`inactive`). Refusals: ApiKeyNotFound, WrongValue."""
+    check_reason(reason)
     if status not in (_STATUS.ACTIVE, _STATUS.INACTIVE):
         raise WrongValue("Use active or inactive as the status.", field="status")
     api_key = lock_key(slug)

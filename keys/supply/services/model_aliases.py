@@ -7,6 +7,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.models import ModelAlias
 from keys.patterns import pattern_mistake
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from keys.supply.queries.model_policies import is_served
 from security import audit
@@ -56,7 +57,8 @@ def set_model_alias(
 
 @transaction.atomic
 def remove_model_alias(alias: ModelAlias, *, actor: Actor, reason: str, now: datetime) -> None:
-    """Let the name mean nothing. A second call changes nothing."""
+    """Let the name mean nothing. A second call changes nothing. Refusals: WrongValue."""
+    check_reason(reason)
     removed, _ = ModelAlias.objects.filter(pk=alias.pk).delete()
     if removed:
         audit.record(

@@ -10,6 +10,7 @@ from django.db.models import F, Q
 
 from keys.audit_actions import Action
 from keys.models import ApiKey, CatalogueModel
+from keys.reasons import check_reason
 from keys.refusals import ModelNotFound, WrongValue
 from keys.supply.bundled_models import (
     DATA,
@@ -47,6 +48,7 @@ def change_model(
 
     Refusals: ModelNotFound, WrongValue.
     """
+    check_reason(reason)
     if unknown := set(changes) - set(CHANGEABLE):
         raise WrongValue(f"Leave out {min(unknown)}, which cannot be changed.", field=min(unknown))
     line = CatalogueModel.objects.select_for_update(no_key=True)

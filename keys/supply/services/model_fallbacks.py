@@ -8,6 +8,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.models import ModelFallback
 from keys.patterns import pattern_mistake
+from keys.reasons import check_reason
 from keys.refusals import WrongValue
 from keys.supply.queries.model_policies import is_served
 from security import audit
@@ -70,7 +71,8 @@ def set_model_fallback(
 def remove_model_fallback(
     fallback: ModelFallback, *, actor: Actor, reason: str, now: datetime
 ) -> None:
-    """Let nothing serve instead. A second call changes nothing."""
+    """Let nothing serve instead. A second call changes nothing. Refusals: WrongValue."""
+    check_reason(reason)
     removed, _ = ModelFallback.objects.filter(pk=fallback.pk).delete()
     if removed:
         audit.record(

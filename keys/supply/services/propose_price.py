@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import ApiKey
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound
 from keys.supply import pricing
 from keys.supply.pricing import Rates
@@ -27,8 +28,10 @@ def propose_price(
 ) -> Approval | None:
     """Give a key its own rates as `set_price` does, or ask for an approval.
 
-    Returns the approval, or None when the price was set. Refusals: ApiKeyNotFound.
+    Returns the approval, or None when the price was set. Refusals: ApiKeyNotFound,
+    WrongValue.
     """
+    check_reason(reason)
     if not _needs_second_person():
         set_price(slug, rates=rates, actor=actor, reason=reason, now=now)
         return None
@@ -50,6 +53,7 @@ def propose_served_models(
     """Say which models a key serves as `set_served_models` does, or ask for an approval if some get
     rates of their own. Returns the approval, or None. Refusals: ApiKeyNotFound, WrongValue.
     """
+    check_reason(reason)
     if not (rates and _needs_second_person()):
         set_served_models(slug, serves=serves, rates=rates, actor=actor, reason=reason, now=now)
         return None

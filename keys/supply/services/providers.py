@@ -10,6 +10,7 @@ from keys import alert_kinds
 from keys.audit_actions import Action
 from keys.identity.services.agents import check_slug, insert
 from keys.models import ApiKey, Provider
+from keys.reasons import check_reason
 from keys.refusals import ProviderNotFound
 from keys.supply.base_urls import check_base_url
 from keys.supply.known_providers import well_known
@@ -61,6 +62,7 @@ def change_provider(
     Its keys without a base URL of their own are switched off if the URL changes: their secrets were
     not entered for it. Refusals: ProviderNotFound, WrongValue.
     """
+    check_reason(reason)
     provider = Provider.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if provider is None:
         raise ProviderNotFound(provider=slug)

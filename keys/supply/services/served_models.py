@@ -9,6 +9,7 @@ from django.db import transaction
 from keys.audit_actions import Action
 from keys.models import ApiKey, CatalogueModel, Price, Provider, ServedModel
 from keys.patterns import is_pattern
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound
 from keys.supply import pricing
 from keys.supply.bundled_models import (
@@ -40,6 +41,7 @@ def set_served_models(
     A pattern stands for the models of the catalogue that have a price. Refusals: ApiKeyNotFound,
     WrongValue (a name that has no price).
     """
+    check_reason(reason)
     api_key = ApiKey.objects.select_for_update(no_key=True).filter(pk=slug).first()
     if api_key is None:
         raise ApiKeyNotFound(key_id=slug)
