@@ -65,7 +65,7 @@ class ProviderError:
         """Whether another API key may answer the same request: it may be the key's fault."""
         if self.about is About.MOMENT:
             # An overload is the provider's: another key would meet it too.
-            return self.status == 429 and self.kind != "overloaded"
+            return self.kind == "rate_limited" or self.status == 429 and self.kind != "overloaded"
         return self.about in (About.KEY, About.CREDIT, About.UNSURE)
 
 
