@@ -23,6 +23,7 @@ _MARKS = {
     KeyOutcome.NEW: ("new", "active"),
     KeyOutcome.EXISTS: ("there already", ""),
     KeyOutcome.WRONG: ("wrong", "critical"),
+    KeyOutcome.LEFT_OUT: ("left out", "warning"),
 }
 
 

@@ -36,6 +36,7 @@ COLUMNS = (
 _OTHER_NAMES = {
     "id": "key_id",
     "name": "key_id",
+    "title": "key_id",
     "slug": "key_id",
     "alias": "key_id",
     "key_name": "key_id",
@@ -44,6 +45,8 @@ _OTHER_NAMES = {
     "apikey": "secret",
     "token": "secret",
     "api_token": "secret",
+    "secret_key": "secret",
+    "credential": "secret",
     "vendor": "provider",
     "models": "serves",
     "url": "base_url",
@@ -60,7 +63,12 @@ _OTHER_NAMES = {
     "budget_usd": "usd_per_month",
 }
 # Columns for people, which say nothing to Butler.
-_NOTES = {"", "note", "notes", "comment", "comments", "description", "owner", "team", "status"}
+_NOTES = {
+    *("", "note", "notes", "comment", "comments", "description", "owner", "team", "status"),
+    *("username", "user", "user_name", "email", "login", "folder", "group", "grouping", "tags"),
+    *("created", "created_at", "modified", "updated", "updated_at"),
+}
+_PASSWORDS = {"password", "login_password", "pwd"}
 _TRUE, _FALSE = {"1", "true", "yes", "y", "on"}, {"", "0", "false", "no", "n", "off"}
 NO_LIMIT = "none"
 _NO_LIMIT = {NO_LIMIT, "unlimited", "no limit", "infinite"}
@@ -74,11 +82,13 @@ _COSTS = ("input_cost", "output_cost")
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A key of the list: the `line` (or the number of the object) where it is, and its values by
-    column. What is wrong with the line itself is the `problem`."""
+    column. What is wrong with the line itself is the `problem`. `left_out`: why the line of an
+    export is no key, so that it is passed over."""
 
     line: int
     values: Mapping[str, str]
     problem: str = ""
+    left_out: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +103,20 @@ class NewKey:
 
 def known_column(name: str) -> str | None:
     """The column that people mean by `name`; None if it is none, or for people."""
-    plain = _plain(name)
+    plain = plain_name(name)
     return plain if plain in COLUMNS else _OTHER_NAMES.get(plain)
 
 
 def column(name: str) -> str | None:
     """The column that people mean by `name`; None for a note. Refusals: WrongValue."""
-    if (plain := _plain(name)) in _NOTES:
+    if (plain := plain_name(name)) in _NOTES:
         return None
+    if plain in _PASSWORDS:
+        raise WrongValue(
+            f"{name!r} is no column of a list of keys: a password may be that of a website. If it "
+            "has the API keys, name it secret.",
+            field="columns",
+        )
     if (found := known_column(name)) is None:
         close = difflib.get_close_matches(plain, [*COLUMNS, *_OTHER_NAMES], n=1)
         hint = f" Did you mean {close[0]}?" if close else f" Columns are {', '.join(COLUMNS)}."
@@ -108,7 +124,8 @@ def column(name: str) -> str | None:
     return found
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name of a column without what people write it with."""
     return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
 
 

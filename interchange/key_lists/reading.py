@@ -4,12 +4,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from django.views.decorators.debug import sensitive_variables
 
 from interchange.key_lists.entries import Entry, column, known_column
+from interchange.key_lists.password_managers import ExportReader, is_export
 from interchange.state_files.files import MalformedFile, parse
 from keys.refusals import WrongValue
 from keys.supply.known_providers import provider_of_variable
@@ -87,7 +89,11 @@ def _text_of(content: bytes, file: str) -> str:
     if len(content) > BYTES_MAX:
         raise MalformedFile(f"{file} is larger than {BYTES_MAX // 1024**2} MB.", file=file)
     if content.startswith(_WORKBOOKS):
-        raise MalformedFile(f"{file} is no text. Save the workbook as CSV UTF-8.", file=file)
+        raise MalformedFile(
+            f"{file} is no text. Save the workbook as CSV UTF-8; of a password manager, export CSV "
+            "without encryption.",
+            file=file,
+        )
     try:
         text = content.decode("utf-16" if content.startswith(_UTF_16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -121,7 +127,11 @@ def _from_json(document: Any, file: str) -> Iterator[Entry]:
             yield from entries
             return
     if not isinstance(members, list):
-        raise MalformedFile(f"{file} must be a list of keys, or have one as keys.", file=file)
+        raise MalformedFile(
+            f"{file} must be a list of keys, or have one as keys. Of a password manager, export "
+            "CSV without encryption.",
+            file=file,
+        )
     for number, member in enumerate(members, start=1):
         if not isinstance(member, dict):
             yield Entry(line=number, values={}, problem="It is no object.")
@@ -170,7 +180,7 @@ def _from_csv(text: str, file: str) -> Iterator[Entry]:
     reader = csv.reader(
         io.StringIO("\n".join(lines)), delimiter=delimiter, skipinitialspace=True, strict=True
     )
-    columns: list[str | None] | None = None
+    row_entry: Callable[[int, list[str]], Entry] | None = None
     try:
         for row in reader:
             cells = [cell.strip() for cell in row]
@@ -180,12 +190,23 @@ def _from_csv(text: str, file: str) -> Iterator[Entry]:
                 or all(map(_RULE.fullmatch, filter(None, cells)))
             ):
                 continue
-            if columns is None:
-                columns = _columns(cells, file)
+            if row_entry is None:
+                row_entry = _reader(cells, file)
             else:
-                yield _row(reader.line_num, cells, columns)
+                yield row_entry(reader.line_num, cells)
     except csv.Error as error:
         raise MalformedFile(f"{file}: line {reader.line_num}: {error}.", file=file) from None
+
+
+@sensitive_variables()
+def _reader(head: list[str], file: str) -> Callable[[int, list[str]], Entry]:
+    """What makes the entry of a line, by the head of the file."""
+    if is_export(head):
+        export = ExportReader(head)
+        _refuse_twice(export.columns, file)
+        return partial(_checked_row, export.columns, export.entry)
+    columns = _columns(head, file)
+    return partial(_checked_row, columns, partial(_row, columns))
 
 
 @sensitive_variables()
@@ -209,10 +230,19 @@ def _refuse_twice(columns: list[str | None], file: str) -> None:
             raise WrongValue(f"{file} has the column {name} twice.", field="columns")
 
 
-def _row(line: int, cells: list[str], columns: list[str | None]) -> Entry:
+def _checked_row(
+    columns: list[str | None],
+    entry: Callable[[int, list[str]], Entry],
+    line: int,
+    cells: list[str],
+) -> Entry:
     if len(cells) > len(columns):
         problem = f"It has {len(cells)} values, but the head has {len(columns)} columns."
         return Entry(line=line, values={}, problem=problem)
+    return entry(line, cells)
+
+
+def _row(columns: list[str | None], line: int, cells: list[str]) -> Entry:
     values = {name: cell for name, cell in zip(columns, cells, strict=False) if name and cell}
     return Entry(line=line, values=values)
 

@@ -39,6 +39,7 @@ class KeyOutcome(StrEnum):
     NEW = "new"
     EXISTS = "exists"
     WRONG = "wrong"
+    LEFT_OUT = "left_out"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ def import_keys(
     entries: Sequence[Entry], *, defaults: KeyDefaults, dry_run: bool, actor: Actor, now: datetime
 ) -> list[KeyResult]:
     """Add the keys of a list that are not there yet; a result for each entry, in their order.
+    Entries that are no keys are left out.
 
     Every key is checked first, as it would be added. If one is wrong, or with `dry_run`, nothing is
     written. Each key is then added by itself, so that agents go on spending; after a crash in the
@@ -81,8 +83,8 @@ def import_keys(
         )
         if values.get("key_id") in there:
             results.append(result(outcome=KeyOutcome.EXISTS, detail=_STAYS))
-        elif problem := entry.problem or once.problem(values):
-            results.append(result(outcome=KeyOutcome.WRONG, detail=problem))
+        elif decided := _decided(entry) or once.decided(values):
+            results.append(result(outcome=decided[0], detail=decided[1]))
         else:
             try:
                 key = _checked(values, actor=actor, now=now)
@@ -98,6 +100,12 @@ def import_keys(
     return results
 
 
+def _decided(entry: Entry) -> tuple[KeyOutcome, str] | None:
+    if entry.left_out:
+        return KeyOutcome.LEFT_OUT, entry.left_out
+    return (KeyOutcome.WRONG, entry.problem) if entry.problem else None
+
+
 class _Once:
     """Names and secrets that a list may have only once."""
 
@@ -109,12 +117,12 @@ class _Once:
         }
 
     @sensitive_variables()
-    def problem(self, values: Mapping[str, str]) -> str:
-        """A sentence if another key of the list has the same; empty without one."""
+    def decided(self, values: Mapping[str, str]) -> tuple[KeyOutcome, str] | None:
+        """A sentence if another key of the list has the same."""
         for name, words in (("key_id", "name"), ("secret", "secret")):
             if self._seen[name][values.get(name, "")] > 1:
-                return f"The list has its {words} more than once."
-        return ""
+                return KeyOutcome.WRONG, f"The list has its {words} more than once."
+        return None
 
 
 def _with_defaults(values: Mapping[str, str], defaults: KeyDefaults) -> dict[str, str]:

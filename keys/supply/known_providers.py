@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 _FILE = Path(__file__).parent / "data" / "providers.json"
 # `openai-2` is a second account with `openai`.
@@ -44,6 +45,25 @@ _SECRETS = {
     "pplx-": "perplexity",
     "bt_": "butler",
 }
+# Where people get their keys, beside the address of the API.
+_SITES = {
+    "openai.com": "openai",
+    "anthropic.com": "anthropic",
+    "claude.com": "anthropic",
+    "claude.ai": "anthropic",
+    "cerebras.ai": "cerebras",
+    "deepseek.com": "deepseek",
+    "fireworks.ai": "fireworks",
+    "aistudio.google.com": "google",
+    "groq.com": "groq",
+    "mistral.ai": "mistral",
+    "build.nvidia.com": "nvidia",
+    "ngc.nvidia.com": "nvidia",
+    "openrouter.ai": "openrouter",
+    "together.ai": "together",
+    "together.xyz": "together",
+    "x.ai": "x-ai",
+}
 
 
 class WellKnown(NamedTuple):
@@ -71,6 +91,20 @@ def provider_of_variable(prefix: str) -> str | None:
     slug = prefix.lower().replace("_", "-")
     slug = _OTHER_NAMES.get(slug, slug)
     return slug if slug in _all() else None
+
+
+def api_host(slug: str) -> str | None:
+    """The host to which requests of a well-known provider go."""
+    return urlsplit(well_known(slug).base_url).hostname
+
+
+def provider_of_host(host: str) -> str | None:
+    """The provider whose API or website is at `host`; None if it is not known."""
+    name = host.lower().rstrip(".")
+    for slug in _all():
+        if name == api_host(slug):
+            return slug
+    return next((of for at, of in _SITES.items() if f".{name}".endswith(f".{at}")), None)
 
 
 def issuer_of(secret: str) -> str | None:

@@ -14,7 +14,12 @@ from interchange import services as interchange
 from interchange.services import KeyOutcome, KeyResult
 from security.actor import Actor
 
-_MARKS = {KeyOutcome.NEW: "new", KeyOutcome.EXISTS: "there", KeyOutcome.WRONG: "WRONG"}
+_MARKS = {
+    KeyOutcome.NEW: "new",
+    KeyOutcome.EXISTS: "there",
+    KeyOutcome.WRONG: "WRONG",
+    KeyOutcome.LEFT_OUT: "no key",
+}
 _STANDARD_INPUT = Path("-")
 
 
@@ -70,7 +75,9 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{found[KeyOutcome.WRONG]} of {len(results)} keys are wrong. Nothing was added."
             )
+        left = found[KeyOutcome.LEFT_OUT]
         there = f"; {found[KeyOutcome.EXISTS]} were there already" * bool(found[KeyOutcome.EXISTS])
+        there += f"; {left} entries were left out, which do not look like API keys" * bool(left)
         if apply:
             self.stdout.write(f"Added {found[KeyOutcome.NEW]} keys{there}.")
         else:
