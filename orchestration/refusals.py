@@ -96,7 +96,7 @@ class TaskCancelling(Refusal):
 
 @dataclass(kw_only=True, eq=False)
 class SubTaskStarted(Refusal):
-    """The sub-task has already started or ended, so it cannot be approved."""
+    """The sub-task has started or ended, so it cannot be approved, refused, skipped or changed."""
 
     task_id: int
     sub_task: str
@@ -105,7 +105,7 @@ class SubTaskStarted(Refusal):
     def sentence(self) -> str:
         return (
             f"The sub-task {self.sub_task} is {self.status}. Only a sub-task that has not started "
-            "can be approved."
+            "can be approved, refused, skipped or changed."
         )
 
 

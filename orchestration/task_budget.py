@@ -9,6 +9,8 @@ from orchestration.models import SubTask
 
 # An attempt with fewer tokens is not worth a call.
 TOKENS_MIN = 100
+# No allocation is larger; a budget that is raised again and again may be.
+TOKENS_MAX = 10**12
 
 
 @dataclass
@@ -35,6 +37,7 @@ class TaskBudget:
     def lend(self, sub_task: SubTask) -> int:
         """Lend tokens to the next attempt of a sub-task. Returns how many; 0 if it must wait."""
         tokens = self._affordable(sub_task)
+        tokens = min(tokens, TOKENS_MAX)
         if sub_task.tokens_max is not None:
             tokens = min(tokens, sub_task.tokens_max)
         if tokens < min(TOKENS_MIN, sub_task.share):

@@ -7,12 +7,14 @@ from typing import NamedTuple
 from common.refusal import Refusal
 from keys.books.queries.previews import Preview, previews
 from orchestration.planning import Part
-from orchestration.services import TaskRequest, plan, reserve_of
+from orchestration.refusals import BudgetTooSmall
+from orchestration.services import Plan, TaskRequest, plan, reserve_of
 from orchestration.services.affordable import (
     allocation_requests,
     check_with,
     looked_up,
 )
+from orchestration.services.submit import affordable_plan, is_planned_by_model
 from prediction.services import WorkForecast
 
 
@@ -111,7 +113,17 @@ def plan_preview(*, agent: str, request: TaskRequest, now: datetime) -> PlanPrev
     Refusals: those of `services.plan`, BudgetTooLarge, and AgentNotFound, AgentDisabled,
     CostCentreNotFound.
     """
-    planned = plan(request, agent=agent)
+    if is_planned_by_model(request):
+        affordable_plan(request, agent=agent, now=now)
+    try:
+        return _preview(plan(request, agent=agent), request, agent=agent, now=now)
+    except BudgetTooSmall:
+        # The same refusal, with the least budget that works.
+        affordable_plan(request, agent=agent, now=now)
+        raise
+
+
+def _preview(planned: Plan, request: TaskRequest, *, agent: str, now: datetime) -> PlanPreview:
     wanted = allocation_requests(request, planned.parts, planned.shares, agent=agent)
     found = previews(agent=agent, requests=looked_up(wanted), now=now)
     warning = check_with(found, wanted, request, planned.parts, planned.shares, now=now)

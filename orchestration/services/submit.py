@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from math import ceil
 from types import MappingProxyType
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 
 from common import live_notices
+from common.refusal import Refusal
 from keys import services as keys
 from keys.models import Agent, CostCentre
 from keys.refusals import (
@@ -35,6 +38,9 @@ from orchestration.services.wakeup import wake
 from orchestration.task_texts import TASK, new_texts
 from prediction.services import WorkForecast
 from security import tokens
+
+# How often a larger budget is tried; each try finds the next reason against it.
+_ROUNDS_MAX = 5
 
 
 class Plan(NamedTuple):
@@ -88,10 +94,7 @@ def submit(
     """
     if earlier := idempotency_key and _earlier(agent, idempotency_key):
         return _same(earlier, request), False
-    by_model = request.planner == "model" and not request.sub_tasks
-    planned = (_planning_step if by_model else plan)(request, agent=agent)
-    _check_supply(request, planned.parts)
-    check_affordable(request, planned.parts, planned.shares, agent=agent, now=now)
+    planned = affordable_plan(request, agent=agent, now=now)
     try:
         return _submit(agent, request, planned, idempotency_key, now)
     except IntegrityError as error:
@@ -99,6 +102,65 @@ def submit(
         if "task_once_per_idempotency_key" not in str(error):
             raise
         return _submit(agent, request, planned, idempotency_key, now)
+
+
+def is_planned_by_model(request: TaskRequest) -> bool:
+    """Whether a model plans the task when it runs."""
+    return request.planner == "model" and not request.sub_tasks
+
+
+def affordable_plan(request: TaskRequest, *, agent: str, now: datetime) -> Plan:
+    """The plan that is stored first, which its budget can pay. If a model plans the task, that is
+    the planning step.
+
+    Refusals: those of `plan`, ProviderNotFound, ModelNotFound, BudgetTooLarge, and BudgetTooSmall
+    with the least budget that works.
+    """
+    try:
+        return _affordable_plan(request, agent=agent, now=now)
+    except BudgetTooSmall as small:
+        raise _with_least(small, request, agent=agent, now=now) from None
+
+
+def _affordable_plan(request: TaskRequest, *, agent: str, now: datetime) -> Plan:
+    make = _planning_step if is_planned_by_model(request) else plan
+    planned = make(request, agent=agent)
+    _check_supply(request, planned.parts)
+    check_affordable(request, planned.parts, planned.shares, agent=agent, now=now)
+    return planned
+
+
+def _with_least(
+    small: BudgetTooSmall, request: TaskRequest, *, agent: str, now: datetime
+) -> BudgetTooSmall:
+    """The refusal with a budget that is not refused, for another reason, when it is tried."""
+    needed = _scaled(small, request)
+    for _ in range(_ROUNDS_MAX):
+        try:
+            _affordable_plan(replace(request, total_budget=needed), agent=agent, now=now)
+        except BudgetTooSmall as more:
+            needed = max(_scaled(more, request), needed + 1)
+        except Refusal:
+            # Where so much cannot be lent, the task cannot be paid at all.
+            break
+        else:
+            break
+    if needed == small.needed:
+        return small
+    says, _, _ = small.detail.partition(" At least ")
+    return BudgetTooSmall(
+        f"{says} At least {needed:,} tokens are needed.",
+        needed=needed,
+        budget=small.budget,
+        reserve=small.reserve,
+    )
+
+
+def _scaled(small: BudgetTooSmall, request: TaskRequest) -> int:
+    """What is needed, with the reserve that grows with the budget."""
+    if not small.reserve:
+        return small.needed
+    return ceil((small.needed - small.reserve) * 100 / (100 - request.reserve_percent))
 
 
 def _check_supply(request: TaskRequest, parts: list[Part]) -> None:

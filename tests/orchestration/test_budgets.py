@@ -67,6 +67,42 @@ def test_a_budget_that_cannot_pay_one_call_is_refused_with_the_least(other_offic
     assert_finalized(task)
 
 
+LEAST = {
+    "much is kept for retries": {"reserve_percent": 90},
+    "something is kept": {"reserve_percent": 33},
+    "many parts": {"parts": ["Say hello"] * 40},
+    "many, and something is kept": {"parts": ["Say hello"] * 40, "reserve_percent": 50},
+    "a model plans": {"parts": (), "description": "Research, then write", "planner": "model"},
+    "a model plans much": {"parts": (), "description": "vendors " * 2_000, "planner": "model"},
+}
+
+
+@pytest.mark.parametrize("budget", [50, 700, 3_000])
+@pytest.mark.parametrize("kind", LEAST)
+def test_the_least_budget_is_enough_at_once_and_told_by_tasks_and_plans_alike(
+    other_office, kind, budget
+):
+    """O31."""
+    changes = dict(LEAST[kind])
+    parts = tuple({"description": each} for each in changes.pop("parts", ["Say hello"]))
+
+    def asked(total):
+        return services.TaskRequest(name="t", total_budget=total, sub_tasks=parts, **changes)
+
+    def needed(verb, total):
+        try:
+            verb(agent="ada", request=asked(total), now=timezone.now())
+        except BudgetTooSmall as refusal:
+            return refusal.needed
+        return None
+
+    least = needed(services.submit, budget)
+    assert least == needed(plan_preview, budget)
+    if least:
+        assert budget < least < 100_000
+        assert [needed(plan_preview, least), needed(services.submit, least)] == [None, None]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -387,6 +423,17 @@ def test_the_soft_limit_is_raised_with_the_budget(ada, verb):
     finish_attempt(start_attempts()[0], "budget_exhausted", used=5_000)
     task.refresh_from_db()
     assert (task.soft_limit, task.status) == (20_000, "partial")
+
+
+def test_a_budget_that_is_raised_above_the_most_is_lent_as_far_as_can_be(people):
+    """O11 and O37."""
+    add_key("nvidia-1", per_day=None)
+    task = used_up()
+    for _ in range(2):
+        services.raise_budget(task_id=task.pk, additional_budget=10**12, actor=ACTOR, now=NOON)
+    (attempt,) = turns(3)
+    attempt.refresh_from_db()
+    assert (attempt.status, attempt.tokens) == ("running", 10**12)
 
 
 def test_a_paused_task_gets_more_and_stays_paused(ada):
