@@ -69,10 +69,10 @@ class ProviderAdmin(FreezableAdmin):
         """Add or change the provider by its service."""
         by: dict[str, Any] = {"actor": person_of(request), "now": timezone.now()}
         about: dict[str, Any] = {column: getattr(obj, column) for column in _ABOUT}
-        if change:
-            keys.change_provider(obj.pk, **about, reason=form.cleaned_data["reason"], **by)
-        else:
+        if not change:
             keys.add_provider(obj.pk, **about, **by)
+        elif set(form.changed_data) & set(_ABOUT):
+            keys.change_provider(obj.pk, **about, reason=form.cleaned_data["reason"], **by)
 
     @display(description="API keys")
     def api_keys(self, provider: Provider) -> SafeString | str:

@@ -302,7 +302,8 @@ def test_a_policy_that_only_one_person_could_fulfil_is_refused(people):
 def test_prices_wait_too(deciders):
     add_key("openai-1")
     in_force("price")
-    one = {"reason": "cheaper", "actor": GRACE, "now": NOON}
+    # As long as a reason may be; who decides is named beside it.
+    one = {"reason": "cheaper " * 37, "actor": GRACE, "now": NOON}
     approval = keys.propose_price("openai-1", rates=PAID, **one)
     other = keys.propose_served_models(
         "openai-1", serves=["model-2"], rates={"model-2": PAID}, **one

@@ -369,6 +369,11 @@ def test_https_is_assumed_in_the_forms_too(staff):
     wanted = {"name": "NVIDIA", "base_url": "api.example.com/v1", "wire_format": "openai"}
     staff.post(page("provider_change", "nvidia"), wanted | {"reason": "moved"})
     assert Provider.objects.get(pk="nvidia").base_url == "https://api.example.com/v1"
+    # What changes nothing needs no reason.
+    about = Provider.objects.values("name", "base_url", "wire_format").get(pk="nvidia")
+    answer = staff.post(page("provider_change", "nvidia"), about, follow=True)
+    said = [str(each) for each in answer.context["messages"]]
+    assert answer.redirect_chain and not any("reason" in each for each in said), said
 
 
 ELSEWHERE = "https://elsewhere.example/v1"

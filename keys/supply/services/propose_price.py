@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import ApiKey
-from keys.reasons import check_reason
+from keys.reasons import REASON_MAX, check_reason
 from keys.refusals import ApiKeyNotFound
 from keys.supply import pricing
 from keys.supply.pricing import Rates
@@ -96,7 +96,7 @@ def _apply(approval: Approval, /, *, actor: Actor, now: datetime) -> None:
     if change["before"] != _present(slug):
         raise ApprovalOutdated("The prices of the key were changed since. Ask again.")
     by: dict[str, Any] = {
-        "reason": f"asked for by {approval.asked_by}: {approval.reason}",
+        "reason": f"asked for by {approval.asked_by}: {approval.reason}"[:REASON_MAX],
         "actor": actor,
         "now": now,
     }
