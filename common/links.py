@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from django.db.models import Model
+from django.urls import NoReverseMatch
 
 from common.public_urls import path_of
 
@@ -81,6 +82,10 @@ def url(kind: str, *key: object, **filters: object) -> str:
 
 
 def url_of_subject(subject: str) -> str | None:
-    """The path of what `key:nvidia-1` or `agent:ada` names; None if its kind has no page."""
+    """The path of what `key:nvidia-1` or `agent:ada` names; None if its kind has no page, or if
+    the page is that of a number and the subject has a name."""
     kind, _, key = subject.partition(":")
-    return url(kind, key) if key and kind in _PAGES else None
+    try:
+        return url(kind, key) if key and kind in _PAGES else None
+    except NoReverseMatch:
+        return None
