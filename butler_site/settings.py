@@ -452,10 +452,11 @@ SESSION_COOKIE_NAME = "butler_session" if PRODUCTION else f"butler_session_{PORT
 CSRF_COOKIE_NAME = "butler_csrf" if PRODUCTION else f"butler_csrf_{PORT}"
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))]
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = FORCE_SCRIPT_NAME or "/"
+MESSAGE_STORAGE = "common.message_cookie.MessageStorage"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 SECURE_SSL_REDIRECT = PRODUCTION
-# The probe may come from inside the network, without TLS.
-SECURE_REDIRECT_EXEMPT = [r"^readyz$"]
+# The probe may come from inside the network, without TLS, and with the path of the proxy.
+SECURE_REDIRECT_EXEMPT = [r"(^|/)readyz$"]
 SECURE_HSTS_SECONDS = 31_536_000 if PRODUCTION else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = PRODUCTION
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None

@@ -72,12 +72,24 @@ def test_redirects_and_cookies_have_the_path(below, client, admin_user):
     form = {"login": admin_user.username, "password": "password", "next": "/butler/keys"}
     answer = client.post("/admin/login/?next=/butler/keys", form)
     assert answer["Location"] == "/butler/keys"
-    # Django has no setting for the cookie of the messages, which is gone with the next page.
-    own = {name: cookie["path"] for name, cookie in answer.cookies.items() if name != "messages"}
-    assert len(own) == 2
+    # Those of the session, the forms and the messages: another application of the host has none.
+    own = {name: cookie["path"] for name, cookie in answer.cookies.items()}
+    assert len(own) == 3
     assert set(own.values()) == {"/butler"}
+    assert all(name.startswith("butler_") for name in own)
+    assert "signed in as" in (page := client.get("/keys")).content.decode()
+    gone = [cookie for cookie in page.cookies.values() if cookie["max-age"] == 0]
+    assert [cookie["path"] for cookie in gone] == ["/butler"]
     answer = client.post("/account/sign-out/")
     assert answer["Location"] == "/butler/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_probe_needs_no_tls_below_a_path(below, client, settings):
+    """O62."""
+    settings.SECURE_SSL_REDIRECT = True
+    assert client.get("/keys").status_code == 301
+    assert client.get("/readyz").status_code == 503
 
 
 @pytest.mark.django_db
