@@ -1,6 +1,5 @@
 """Agents: let another cost centre pay for one, and give it another name."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from api.base import ApiView, serialize
 from api.cost_centres import open_work_field, open_work_rule
 from api.fields import Name, Strict, String
 from api.query_parameters import body, idempotency_key
+from common import database_clock
 from keys import services as keys
 
 
@@ -66,7 +66,7 @@ class AgentMoveView(ApiView):
             open_work=open_work_rule(ends=values["end_open_work"]),
             reason=values["reason"],
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(serialize(AgentOutput, moved))
 
@@ -100,5 +100,5 @@ class AgentRenamingView(ApiView):
         """Rename the agent and return it."""
         values = body(request, self.Input)
         idempotency_key(request)
-        renamed = keys.rename_agent(agent, **values, actor=self.actor, now=timezone.now())
+        renamed = keys.rename_agent(agent, **values, actor=self.actor, now=database_clock.now())
         return Response(serialize(AgentOutput, renamed))

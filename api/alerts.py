@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,6 +15,7 @@ from api.authentication import OPERATE
 from api.base import ApiView, serialize
 from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
+from common import database_clock
 from keys.books.queries.allocations import visible_allocations
 from keys.identity.queries.credentials import Bearer
 
@@ -147,7 +147,7 @@ class AlertActionView(ApiView):
     def _action_arguments(self, request: Request) -> dict[str, Any]:
         note = body(request, self.Input).get("note", "")
         idempotency_key(request)
-        return {"actor": self.actor, "note": note, "now": timezone.now()}
+        return {"actor": self.actor, "note": note, "now": database_clock.now()}
 
 
 class AcknowledgementView(AlertActionView):
@@ -195,7 +195,7 @@ class SnoozeView(AlertActionView):
             until=asked["until"],
             note=asked.get("note", ""),
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(serialize(AlertOutput, alert))
 

@@ -1,7 +1,6 @@
 """What a session does with its allocation: rotate, extend, complete, fail."""
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from api.allocations import AllocationOutput
 from api.base import ApiView, created_response, serialize
 from api.fields import Integer, Name, Strict, String
 from api.query_parameters import body, idempotency_key
+from common import database_clock
 from keys import services as keys
 from keys.books.queries.allocations import own_allocation, own_allocation_id
 
@@ -71,7 +71,7 @@ class RotationView(AllocationActionView):
             reason="asked for",
             actor=self.actor,
             idempotency_key=idempotency_key(request),
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         rotation.allocation = own_allocation(session_id, bearer=self.bearer)
         return created_response(serialize(self.Output, rotation), created=created)
@@ -97,7 +97,7 @@ class CompletionView(AllocationActionView):
         body(request, self.Input)
         idempotency_key(request)
         pk = own_allocation_id(session_id, bearer=self.bearer)
-        keys.complete(allocation_id=pk, actor=self.actor, now=timezone.now())
+        keys.complete(allocation_id=pk, actor=self.actor, now=database_clock.now())
         return self._allocation_response(session_id)
 
 
@@ -135,7 +135,7 @@ class FailureView(AllocationActionView):
             allocation_id=pk,
             reason=reason,
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return self._allocation_response(session_id)
 
@@ -171,6 +171,6 @@ class ExtensionView(AllocationActionView):
             allocation_id=pk,
             ttl_seconds=values["ttl_seconds"],
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return self._allocation_response(session_id)

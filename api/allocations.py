@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from api import pagination
 from api.base import ApiView, created_response, serialize
 from api.fields import Boolean, Integer, Name, Strict, String, Text, Tokens, Usd
 from api.query_parameters import body, idempotency_key, query
+from common import database_clock
 from keys import services as keys
 from keys.books.queries.allocations import (
     visible_allocation,
@@ -240,7 +240,7 @@ class AllocationListView(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Lend the budget and return the allocation with its session token."""
-        values, key, now = body(request, self.Input), idempotency_key(request), timezone.now()
+        values, key, now = body(request, self.Input), idempotency_key(request), database_clock.now()
         sized = self._sized(values) if "text" in values else None
         if sized:
             values |= {"tokens": sized.tokens, "sized_by": sized.sized_by}

@@ -1,6 +1,5 @@
 """API keys: list them, report that a provider refused one, hide one. Never a secret."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from api.authentication import OPERATE
 from api.base import ApiView, serialize
 from api.fields import Integer, Strict, String, Usd
 from api.query_parameters import body, idempotency_key, query
+from common import database_clock
 from keys import services as keys
 from keys.models import ApiKey
 from keys.supply.queries.api_keys import KeyFilter, key_page
@@ -100,7 +100,7 @@ class ApiKeyListView(ApiView):
         limit = values.pop("limit")
         after = pagination.cursor_value(values.pop("cursor", None), str)
         filters = KeyFilter(**values, after=after)
-        rows = key_page(filters, most=limit + 1, now=timezone.now())
+        rows = key_page(filters, most=limit + 1, now=database_clock.now())
         return Response(
             pagination.page(
                 rows, limit=limit, output=self.Output, at=lambda row: (row.api_key.slug,)
@@ -164,7 +164,9 @@ class KeyRefusalView(ApiView):
             reason=f"the provider answered {values['status']}",
             wait_seconds=values.get("retry_after_seconds"),
         )
-        api_key = keys.key_refused(key_id, refusal=refusal, actor=self.actor, now=timezone.now())
+        api_key = keys.key_refused(
+            key_id, refusal=refusal, actor=self.actor, now=database_clock.now()
+        )
         return Response(serialize(self.Output, api_key))
 
 
@@ -209,7 +211,7 @@ class KeyHidingView(ApiView):
         """Hide the key and return it."""
         values = body(request, self.Input)
         idempotency_key(request)
-        api_key = keys.hide_key(key_id, **values, actor=self.actor, now=timezone.now())
+        api_key = keys.hide_key(key_id, **values, actor=self.actor, now=database_clock.now())
         return Response(serialize(KeyPlaceOutput, api_key))
 
 
@@ -235,5 +237,5 @@ class KeyShowingView(ApiView):
         """Show the key and return it."""
         values = body(request, self.Input)
         idempotency_key(request)
-        api_key = keys.show_key(key_id, **values, actor=self.actor, now=timezone.now())
+        api_key = keys.show_key(key_id, **values, actor=self.actor, now=database_clock.now())
         return Response(serialize(KeyPlaceOutput, api_key))

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from api.authentication import OPERATE, READ, SPEND
 from api.base import ApiView, created_response, serialize
 from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
+from common import database_clock
 from gate import services as gate
 from keys.identity.queries.credentials import Bearer
 from keys.models import Period, Unit
@@ -176,7 +176,7 @@ class BudgetRequestListView(ApiView):
             gate.BudgetRequest(**body(request, self.Input)),
             idempotency_key=idempotency_key(request),
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return created_response(serialize(ApprovalOutput, approval), created=created)
 
@@ -221,7 +221,7 @@ class WithdrawalView(ApiView):
         body(request, self.Input)
         idempotency_key(request)
         asked = _budget_request(_asked_by(self.bearer), approval_id)
-        approval = security.withdraw(asked.pk, actor=self.actor, now=timezone.now())
+        approval = security.withdraw(asked.pk, actor=self.actor, now=database_clock.now())
         return Response(serialize(ApprovalOutput, approval))
 
 

@@ -5,13 +5,13 @@ Cookies are ignored, so nothing that a browser sends by itself is trusted.
 
 from typing import Any, cast
 
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from common import database_clock
 from keys import services as keys
 from keys.identity.queries.credentials import Bearer, bearer_of
 
@@ -27,7 +27,7 @@ class BearerTokens(BaseAuthentication):
         scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
         if not scheme:
             return None
-        now = timezone.now()
+        now = database_clock.now()
         bearer = bearer_of(token.strip(), now=now) if scheme.lower() == "bearer" else None
         if bearer is None:
             raise AuthenticationFailed(

@@ -1,6 +1,5 @@
 """Cost centres: move one in the tree, close it, open it again, give it another name."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -12,6 +11,7 @@ from api.authentication import OPERATE
 from api.base import ApiView, serialize
 from api.fields import Boolean, Name, Strict, String
 from api.query_parameters import body, idempotency_key
+from common import database_clock
 from keys import services as keys
 from keys.models import CostCentre
 
@@ -100,7 +100,7 @@ class MoveView(CostCentreView):
             open_work=open_work_rule(ends=values["end_open_work"]),
             reason=values["reason"],
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(serialize(CostCentreOutput, moved))
 
@@ -145,7 +145,7 @@ class ClosureView(CostCentreView):
             open_work=open_work_rule(ends=values["end_open_work"]),
             reason=values["reason"],
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(serialize(CostCentreOutput, closed))
 
@@ -172,7 +172,7 @@ class ReopeningView(CostCentreView):
         values = body(request, self.Input)
         idempotency_key(request)
         opened = keys.reopen_cost_centre(
-            cost_centre, reason=values["reason"], actor=self.actor, now=timezone.now()
+            cost_centre, reason=values["reason"], actor=self.actor, now=database_clock.now()
         )
         return Response(serialize(CostCentreOutput, opened))
 
@@ -204,6 +204,6 @@ class RenamingView(CostCentreView):
         values = body(request, self.Input)
         idempotency_key(request)
         renamed = keys.rename_cost_centre(
-            cost_centre, **values, actor=self.actor, now=timezone.now()
+            cost_centre, **values, actor=self.actor, now=database_clock.now()
         )
         return Response(serialize(CostCentreOutput, renamed))

@@ -1,6 +1,5 @@
 """Findings of secrets: report one."""
 
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
@@ -11,6 +10,7 @@ from api.authentication import OPERATE, SPEND
 from api.base import ApiView, serialize
 from api.fields import Integer, Strict, String
 from api.query_parameters import body, idempotency_key
+from common import database_clock
 from gate import services as gate
 from gate.models import Finding
 
@@ -93,6 +93,6 @@ class FindingListView(ApiView):
         idempotency_key(request)
         text = values.pop("text")
         found = gate.report_finding(
-            gate.FindingReport(**values), text=text, actor=self.actor, now=timezone.now()
+            gate.FindingReport(**values), text=text, actor=self.actor, now=database_clock.now()
         )
         return Response(serialize(self.Output, {"findings": found}))

@@ -1,6 +1,5 @@
 """Freezes: list them, freeze, thaw."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from api.authentication import OPERATE
 from api.base import ApiView, created_response, serialize
 from api.fields import Strict, String
 from api.query_parameters import body, idempotency_key, query
+from common import database_clock
 from keys import services as keys
 from keys.models import Freeze, FreezeMode
 
@@ -108,7 +108,7 @@ class FreezeListView(ApiView):
         """Freeze the scope and return the freeze."""
         values = body(request, self.Input)
         idempotency_key(request)
-        row, created = keys.freeze(**values, actor=self.actor, now=timezone.now())
+        row, created = keys.freeze(**values, actor=self.actor, now=database_clock.now())
         return created_response(serialize(FreezeOutput, row), created=created)
 
 
@@ -136,5 +136,5 @@ class ThawView(ApiView):
         """Thaw the freeze and return it."""
         values = body(request, self.Input)
         idempotency_key(request)
-        row, _ = keys.thaw(freeze_id, **values, actor=self.actor, now=timezone.now())
+        row, _ = keys.thaw(freeze_id, **values, actor=self.actor, now=database_clock.now())
         return Response(serialize(FreezeOutput, row))

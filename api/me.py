@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 from api.authentication import FINANCE, OPERATE, READ, SPEND
 from api.base import ApiView, serialize
 from api.fields import Usd
+from common import database_clock
 from keys.books.queries.pages import Meter
 from keys.limits.queries.spendable import spendable
 from keys.models import AgentToken, Period, Unit
@@ -146,7 +146,7 @@ class MeView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return the agent and its limits."""
-        bearer, now = self.bearer, timezone.now()
+        bearer, now = self.bearer, database_clock.now()
         free = spendable(agent=bearer.agent, cost_centre=bearer.cost_centre, now=now)
         facts = {
             "agent": bearer.agent,

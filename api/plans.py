@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from api.base import ApiView
 from api.fields import Usd, usd
 from api.query_parameters import body, idempotency_key
 from api.task_input import TaskInput, task_request
+from common import database_clock
 from orchestration.queries.plans import PartPreview, PlanPreview, plan_preview
 from orchestration.services.affordable import ALLOCATION_REQUESTS_MAX
 
@@ -169,7 +169,7 @@ class PlanView(ApiView):
         plan = plan_preview(
             agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(_plan_body(plan))
 

@@ -1,11 +1,11 @@
 """The addresses that vendors of rails call. They are no part of the API for agents."""
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from common import database_clock
 from common.refusal import Refusal
 from treasury import services as treasury
 from treasury.refusals import WebhookNotFound
@@ -36,5 +36,5 @@ def _receive(request: HttpRequest, key: str) -> None:
         # One more than is allowed, which is then rejected. `body` would have a limit of its own.
         body=request.read(treasury.WEBHOOK_BYTES_MAX + 1),
         headers=request.headers,
-        now=timezone.now(),
+        now=database_clock.now(),
     )

@@ -1,6 +1,5 @@
 """Results of a task, under camelCase names."""
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from api.base import ApiView
 from api.fields import Strict, Usd, usd
 from api.query_parameters import query
 from api.task_input import ID_MAX
+from common import database_clock
 from orchestration.models import SubTask
 from orchestration.queries.results import (
     LISTED_CHARACTERS_MAX,
@@ -143,7 +143,7 @@ class TaskResultsView(ApiView):
         values = query(request, self.Query)
         task = visible_task(task_id, bearer=self.bearer)
         readable = readable_texts(task, bearer=self.bearer) if values["with_text"] else None
-        body = camel_case_results(results(task, texts=readable), now=timezone.now())
+        body = camel_case_results(results(task, texts=readable), now=database_clock.now())
         if task.texts_deleted_at:
             body["textsDeletedAt"] = task.texts_deleted_at
         # Without a serializer, which takes a second for ten thousand details.

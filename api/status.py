@@ -1,6 +1,5 @@
 """Capacity, usage and cost of all API keys."""
 
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -8,6 +7,7 @@ from rest_framework.response import Response
 
 from api.base import ApiView, serialize
 from api.fields import Usd
+from common import database_clock
 from keys.supply.queries.provider_status import provider_figures
 
 
@@ -63,7 +63,7 @@ class StatusView(ApiView):
     )
     def get(self, request: Request) -> Response:
         """Return the sums as of now."""
-        now = timezone.now()
+        now = database_clock.now()
         agent = None if self.bearer.sees_all else self.bearer.agent
         totals, providers = provider_figures(agent=agent, now=now)
         parts = {name: serialize(KeyTotalsOutput, figures) for name, figures in providers.items()}

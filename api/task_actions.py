@@ -3,7 +3,6 @@ priority, skip or change a sub-task; another agent approves."""
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,6 +16,7 @@ from api.query_parameters import body, idempotency_key
 from api.sub_tasks import SubTaskOutput
 from api.task_input import ID_MAX, IF_DEPENDENCY_FAILS
 from api.tasks import TaskDetailOutput, task_detail
+from common import database_clock
 from orchestration import services as orchestration
 from orchestration.queries.tasks import own_task_id, sub_task_now, visible_task
 from orchestration.services.task_request import PRIORITIES
@@ -39,7 +39,7 @@ class TaskActionView(ApiView):
         return values | {
             "task_id": own_task_id(task_id, bearer=self.bearer),
             "actor": self.actor,
-            "now": timezone.now(),
+            "now": database_clock.now(),
         }
 
 
@@ -301,7 +301,7 @@ class ApprovalView(ApiView):
         key = body(request, self.Input)["sub_task_id"]
         idempotency_key(request)
         task = visible_task(task_id, bearer=self.bearer)
-        orchestration.approve(task_id=task.pk, key=key, actor=self.actor, now=timezone.now())
+        orchestration.approve(task_id=task.pk, key=key, actor=self.actor, now=database_clock.now())
         return Response(serialize(SubTaskOutput, sub_task_now(task, key)))
 
 
@@ -344,6 +344,6 @@ class RefusalView(ApiView):
             key=key,
             reason=values["reason"],
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(serialize(SubTaskOutput, sub_task_now(task, key)))

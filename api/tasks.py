@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -15,6 +14,7 @@ from api.fields import Usd
 from api.query_parameters import body, idempotency_key, query
 from api.sub_tasks import SubTaskOutput, sub_task_page
 from api.task_input import TaskInput, task_request
+from common import database_clock
 from keys.identity.queries.credentials import Bearer
 from orchestration import services as orchestration
 from orchestration.models import Task
@@ -235,7 +235,7 @@ class TaskListView(ApiView):
             agent=self.bearer.agent,
             request=task_request(body(request, TaskInput)),
             idempotency_key=idempotency_key(request),
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return created_response(task_detail(task.pk, bearer=self.bearer), created=created)
 

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from django.conf import settings
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from common import database_clock
 from common.statements import Statement, fetch
 from keys.identity.queries.credentials import Bearer
 
@@ -46,7 +46,7 @@ class PerToken(BaseThrottle):
         if bearer is None:
             return True
         name = f"sessions of {bearer.agent}" if bearer.session_id else bearer.public
-        now = timezone.now()
+        now = database_clock.now()
         self._seconds_left = 60 - now.second
         return _count_request(name, minute=now.replace(second=0, microsecond=0))
 

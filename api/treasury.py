@@ -3,7 +3,6 @@
 from typing import ClassVar
 
 from django.db.models import Model
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,6 +13,7 @@ from api.authentication import FINANCE
 from api.base import ApiView
 from api.fields import NAME
 from api.query_parameters import query
+from common import database_clock
 from treasury import queries as treasury
 from treasury.models import (
     AccountKind,
@@ -367,7 +367,9 @@ class CreditView(TreasuryView):
     )
     def get(self, request: Request) -> Response:
         """Return the credit of each provider."""
-        return Response(self.Output({"results": treasury.credit_list(now=timezone.now())}).data)
+        return Response(
+            self.Output({"results": treasury.credit_list(now=database_clock.now())}).data
+        )
 
 
 def position(values: dict) -> tuple[int, int | None]:

@@ -1,6 +1,5 @@
 """Usage reports: what a call outside the gateway used."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from api.allocations import AllocationOutput
 from api.base import created_response, serialize
 from api.fields import Strict, String, Tokens, Usd
 from api.query_parameters import body, idempotency_key
+from common import database_clock
 from keys import services as keys
 from keys.books.queries.allocations import allocation_with_key, own_allocation_id
 
@@ -123,7 +123,7 @@ class UsageReportView(AllocationActionView):
             usage=keys.Usage(total=values.pop("total_tokens", None), **values),
             idempotency_key=idempotency_key(request),
             scopes=self.bearer.scopes,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         charge.allocation = allocation_with_key(allocation_id)
         return created_response(serialize(self.Output, charge), created=created)

@@ -2,7 +2,6 @@
 
 from typing import ClassVar
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -12,6 +11,7 @@ from api.authentication import READ, SPEND
 from api.base import ApiView, created_response
 from api.fields import Strict, String
 from api.query_parameters import WrongParameter, body, idempotency_key
+from common import database_clock
 from treasury import queries as treasury_queries
 from treasury import services as treasury
 from treasury.models import X402Payment, X402Status
@@ -106,7 +106,7 @@ class PaymentListView(ApiView):
             body(request, self.Input)["payment_required"],
             idempotency_key=key,
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return created_response(PaymentOutput(payment).data, created=created)
 
@@ -169,6 +169,6 @@ class PaymentReceiptView(ApiView):
             body(request, self.Input)["payment_response"],
             agent=self.bearer.agent,
             actor=self.actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
         return Response(PaymentOutput(payment).data)

@@ -17,6 +17,7 @@ from common.request_body import Receive
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "butler_site.settings")
 _django = get_wsgi_application()
 
+from butler_site.clock_watch import clock_watched  # noqa: E402 - needs the apps
 from butler_site.pages import Pages  # noqa: E402 - needs the apps
 from butler_site.sub_path import without_prefix  # noqa: E402 - as the others
 from dashboard.live.app import Live  # noqa: E402 - needs the apps
@@ -44,7 +45,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     await receive()
-    async with _gateway.running(), _live.running():
+    async with _gateway.running(), _live.running(), clock_watched():
         await send({"type": "lifespan.startup.complete"})
         await receive()
     await send({"type": "lifespan.shutdown.complete"})

@@ -69,6 +69,10 @@ class DatabaseClock:
             self._last = measure()
             return True
 
+    def forget(self) -> None:
+        """Go by this host's clock until the next measurement."""
+        self._last = None
+
     def now(self) -> datetime:
         """The time; before the first measurement, that of this host."""
         last, here = self._last, timezone.now()
@@ -76,3 +80,21 @@ class DatabaseClock:
             return here
         there = last.at + timedelta(seconds=time.monotonic() - last.monotonic)
         return there if last.differs(here - there) else here
+
+
+# What the web server's process keeps measuring; in other processes, nothing was measured.
+PROCESS_CLOCK = DatabaseClock()
+
+
+def now() -> datetime:
+    """The time by the database's clock where the web server has measured it, else by this host's.
+
+    For what other hosts judge later: when a hold, a session or a task ends.
+    """
+    return PROCESS_CLOCK.now()
+
+
+def now_measured() -> datetime:
+    """The time by the database's clock, which is asked; by this host's while both agree."""
+    measured = measure()
+    return measured.at if measured.is_skewed else timezone.now()

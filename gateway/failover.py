@@ -5,8 +5,8 @@ import hashlib
 from datetime import datetime
 
 from aiohttp import ClientResponse
-from django.utils import timezone
 
+from common import database_clock
 from gateway import services
 from gateway.call import Call
 from gateway.provider_errors import About, ProviderError, read_error
@@ -112,13 +112,13 @@ class Failover:
         if pending is None or self._has_blamed:
             return None
         self._has_blamed = True
-        return await self._runtime.threads.run(_refuse_key, *pending, now=timezone.now())
+        return await self._runtime.threads.run(_refuse_key, *pending, now=database_clock.now())
 
     async def blame_for_late_error(
         self, call: Call, said: object, response: ClientResponse
     ) -> None:
         """The provider gave up in the middle of an answer that the client has a part of."""
-        error = read_error(said, headers=response.headers, now=timezone.now())
+        error = read_error(said, headers=response.headers, now=database_clock.now())
         if error.is_about_key and call.dialect.spends:
             await self._blame_alone(call, error)
 
@@ -167,7 +167,7 @@ class Failover:
             session_id=call.session.session_id,
             key_id=call.upstream.slug,
             answer=_sentence(error),
-            now=timezone.now(),
+            now=database_clock.now(),
         )
 
     async def _move(self, call: Call) -> bool:
@@ -183,7 +183,7 @@ class Failover:
                 off=self._tried,
                 reason=f"{call.session.api_key} was refused",
                 actor=call.request.actor,
-                now=timezone.now(),
+                now=database_clock.now(),
             )
         except RotationRefused:
             return False
@@ -218,7 +218,7 @@ async def move_session(
             off=[session.api_key],
             reason=refusal.detail,
             actor=actor,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
     except RotationRefused as no_other:
         if isinstance(refusal, KeyFrozen):

@@ -3,8 +3,8 @@
 from typing import Any
 
 from aiohttp import ClientResponse
-from django.utils import timezone
 
+from common import database_clock
 from common.refusal import Refusal
 from gateway import error_responses, recording, streaming, upstream, whole_answer
 from gateway.admission import Admit
@@ -127,7 +127,7 @@ async def _begin_answer(
         raise await _answer_lost(call) from lost
     if error is None:
         return stream, None
-    return stream, read_error(error, headers=response.headers, now=timezone.now())
+    return stream, read_error(error, headers=response.headers, now=database_clock.now())
 
 
 async def _read_whole_answer(call: Call) -> Any:
@@ -243,7 +243,7 @@ async def _answer_lost(call: Call) -> AnswerLost:
 async def _replay(runtime: Runtime, request: Request, refusal: AlreadyCalled) -> None:
     """Repeat the answer to an earlier call, if it was kept. Refusal: AlreadyCalled."""
     charge_id = refusal.charge_id
-    answer = await runtime.threads.run(kept_answer, charge_id, now=timezone.now())
+    answer = await runtime.threads.run(kept_answer, charge_id, now=database_clock.now())
     if answer is None:
         raise refusal
     headers = [

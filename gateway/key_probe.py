@@ -6,8 +6,8 @@ from enum import Enum, auto
 
 import aiohttp
 from django.conf import settings
-from django.utils import timezone
 
+from common import database_clock
 from gateway import upstream
 from gateway.answer_body import CONNECTION_ERRORS
 from gateway.dialects import MESSAGES
@@ -136,7 +136,7 @@ def _is_sandbox(key: Upstream) -> bool:
 
 def _judge(answer: Answer, key: Upstream) -> Probe:
     error = read_answer(
-        status=answer.status, headers=answer.headers, body=answer.body, now=timezone.now()
+        status=answer.status, headers=answer.headers, body=answer.body, now=database_clock.now()
     )
     if 200 <= answer.status < 300:
         if answer.is_json:

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
+from common import database_clock
 from gateway import leaks, services
 from gateway.refusals import CredentialSent, OwnSecretSent
 from gateway.requests import Request
@@ -86,7 +86,7 @@ def _slices(body: bytes) -> Iterator[str]:
 def _report_leaks(subjects: set[str], agent: str, actor: Actor) -> None:
     # Keys first: of thousands of old tokens in one body, a few are enough.
     for subject in sorted(subjects, key=lambda subject: _kind(subject) != "key")[:_REPORTED_MAX]:
-        leaks.report_leak(subject, agent=agent, actor=actor, now=timezone.now())
+        leaks.report_leak(subject, agent=agent, actor=actor, now=database_clock.now())
 
 
 def _kind(subject: str) -> str:
@@ -103,7 +103,7 @@ async def _tell(
             agent_id=session.agent,
             session_id=session.session_id,
             refused=guard == Guard.REFUSE,
-            now=timezone.now(),
+            now=database_clock.now(),
         )
     )
     if guard == Guard.REFUSE:

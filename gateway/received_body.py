@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from django.conf import settings
-from django.utils import timezone
 
+from common import database_clock
 from gateway.dialects import Dialect
 from gateway.large_bodies import SMALL_BYTES_MAX
 from gateway.requests import Request
@@ -45,7 +45,7 @@ async def _check_payable(
         session.allocation_id,
         spends=dialect.spends,
         idempotency_key=request.idempotency_key,
-        now=timezone.now(),
+        now=database_clock.now(),
     )
     if refusal:
         raise refusal

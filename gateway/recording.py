@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from django.conf import settings
-from django.utils import timezone
 
+from common import database_clock
 from gateway.queries import retention_days
 from gateway.runtime import Runtime
 from gateway.services import keep_exchange
@@ -45,7 +45,7 @@ class Recording:
                     status=status,
                     media_type=media_type,
                     complete=self.complete and self.size <= settings.GATEWAY_BODY_BYTES_MAX,
-                    now=timezone.now(),
+                    now=database_clock.now(),
                 )
             )
 

@@ -1,8 +1,8 @@
 """Read an answer with which the provider refuses a call."""
 
 from aiohttp import ClientResponse
-from django.utils import timezone
 
+from common import database_clock
 from gateway import upstream
 from gateway.answer_body import Lost
 from gateway.call import Call
@@ -17,5 +17,5 @@ async def read_refusal(call: Call, response: ClientResponse) -> ProviderError:
     except Lost:
         body = b""
     return read_answer(
-        status=response.status, headers=response.headers, body=body, now=timezone.now()
+        status=response.status, headers=response.headers, body=body, now=database_clock.now()
     )

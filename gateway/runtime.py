@@ -8,8 +8,8 @@ from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.utils import timezone
 
+from common import database_clock
 from common.batches import Batches, Threads
 from common.database_retry import DatabaseRetry
 from common.loop_connections import LoopConnections
@@ -119,15 +119,15 @@ class Runtime:
                 charge_id=charge.pk,
                 key_id=charge.api_key_id,
                 error=type(error).__name__,
-                now=timezone.now(),
+                now=database_clock.now(),
             )
         )
 
     async def _hold_batch(self, requests: list[keys.HoldRequest]) -> list[Any]:
-        return await self._connections.run(keys.holding(requests, now=timezone.now()))
+        return await self._connections.run(keys.holding(requests, now=database_clock.now()))
 
     async def _settle_batch(self, endings: list[keys.Settlement]) -> list[Any]:
-        results = await self._connections.run(keys.end_plain(endings, now=timezone.now()))
+        results = await self._connections.run(keys.end_plain(endings, now=database_clock.now()))
         if None in results:
             # What follows is the work of services that block.
             return await self._settling_threads.run(_end_rest, endings, results)
@@ -135,7 +135,9 @@ class Runtime:
 
     async def hold_as_guest(self, request: keys.HoldRequest) -> keys.HoldResult:
         """Hold for a call on another key than the session's; released if nobody waits for it."""
-        work = self.run_detached(self.threads.run(keys.hold_as_guest, request, now=timezone.now()))
+        work = self.run_detached(
+            self.threads.run(keys.hold_as_guest, request, now=database_clock.now())
+        )
         try:
             return await asyncio.shield(work)
         except asyncio.CancelledError:
@@ -198,8 +200,8 @@ def _end_rest(
     endings: list[keys.Settlement], results: list[keys.SettlementResult | None]
 ) -> list[keys.SettlementResult]:
     keys.plan_for_calls()
-    return keys.end_rest(endings, results, now=timezone.now())
+    return keys.end_rest(endings, results, now=database_clock.now())
 
 
 def _extend_holds(charges: list[int]) -> None:
-    keys.extend_holds(charges, ttl_seconds=settings.HOLD_SECONDS, now=timezone.now())
+    keys.extend_holds(charges, ttl_seconds=settings.HOLD_SECONDS, now=database_clock.now())

@@ -5,8 +5,8 @@ from time import monotonic
 from typing import TypeVar
 
 from django.conf import settings
-from django.utils import timezone
 
+from common import database_clock
 from common.batches import Threads
 from common.database_retry import DATABASE_AWAY
 from common.refusal import Refusal
@@ -125,7 +125,7 @@ class Sessions:
                 wire_format=wire_format,
                 avoid=avoid,
                 allowed=allowed,
-                now=timezone.now(),
+                now=database_clock.now(),
             )
             known = (slug, monotonic() + _NOTICED_SECONDS)
             _remember(self._guests, wanted, known)

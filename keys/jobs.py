@@ -5,13 +5,15 @@ Every job may run twice. The books are right even if no job runs.
 
 from django.utils import timezone
 
+from common import database_clock
 from keys import services
 from keys.books.queries.books_check import books_check
 
 
 def expire() -> int:
     """Every minute: close expired allocations and holds; returns how many."""
-    now = timezone.now()
+    # Holds and sessions were given an end by other hosts.
+    now = database_clock.now_measured()
     services.forget_leases(now=now)
     return services.expire_charges(now=now) + services.expire_allocations(now=now)
 
@@ -22,7 +24,7 @@ def turn_windows() -> int:
     Each limit has its own reset hour and zone, so the nightly reset and the monthly rollover are
     this job too.
     """
-    now = timezone.now()
+    now = database_clock.now_measured()
     return services.open_windows(now=now) + services.revive_keys(now=now)
 
 

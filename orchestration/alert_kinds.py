@@ -31,10 +31,11 @@ CLOCK_SKEWED = register(
     AlertKind(
         slug="clock_skewed",
         severity=Severity.WARNING,
-        meaning="The clock of a host on which workers or jobs run differs from that of the "
-        "database. Workers go by the clock of the database, so no running sub-task is taken over "
-        "for that. What else runs on the host, such as the web server, goes by its own clock: "
-        "limits reset and sessions end too early or too late there.",
+        meaning="The clock of a host on which workers, jobs or the web server run differs from "
+        "that of the database. Workers, the gateway, the API and the jobs that end holds and "
+        "sessions go by the clock of the database, so nothing is taken over or ended for that. "
+        "Pages and commands go by the host's own clock: what people do there is recorded too "
+        "early or too late.",
         remedy="Set the clock of the host and that of the database by NTP. Butler resolves the "
         "alert when they agree again.",
         page="host",

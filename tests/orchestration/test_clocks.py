@@ -2,17 +2,23 @@
 
 import socket
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
+from butler_site import clock_watch
 from common import database_clock
+from keys import jobs as keys_jobs
+from keys.models import Allocation, Charge
 from orchestration import jobs, services
 from orchestration.models import Attempt
 from orchestration.worker import database, loop, work_until_done
+from tests.api.caller import Caller, token_of
+from tests.keys.builders import add_key, hold
 from tests.orchestration.work import assert_finalized, say, submit
 from tests.threads import wait_until
 
@@ -95,3 +101,33 @@ def test_a_clock_that_is_set_while_it_works_has_no_effect(people, monkeypatch):
     shift(monkeypatch, 600)
     assert abs(clock.now() - timezone.now()) < timedelta(seconds=2)
     assert loop.Worker
+
+
+@pytest.fixture
+def process_clock():
+    yield database_clock.PROCESS_CLOCK
+    database_clock.PROCESS_CLOCK.forget()
+
+
+@pytest.mark.parametrize("seconds", [150, -150, -86_400])
+def test_a_host_with_a_wrong_clock_gives_and_judges_ends_by_the_shared_one(
+    people, process_clock, seconds
+):
+    """O40: a web server gives a session and a hold their ends, and the queue ends what is over."""
+    add_key("nvidia-1")
+    right = timezone.now()
+    with time_machine.travel(right + timedelta(seconds=seconds), tick=True):
+        clock_watch.look()
+        lent = Caller(token_of("ada")).post("/allocations", tokens=1_000, ttl_seconds=100).json()
+        hold(Allocation.objects.get(), 10, ttl_seconds=100, now=database_clock.now())
+        keys_jobs.expire()
+    allocation, charge = Allocation.objects.get(), Charge.objects.get()
+    assert (allocation.status, charge.status) == ("active", "held")
+    for end in (datetime.fromisoformat(lent["expires_at"]), charge.expires_at):
+        assert abs(end - right - timedelta(seconds=100)) < timedelta(seconds=30)
+    skewed = Alert.objects.get(kind="clock_skewed")
+    assert (skewed.facts["host"], skewed.status) == (socket.gethostname(), "open")
+    process_clock.forget()
+    clock_watch.look()
+    skewed.refresh_from_db()
+    assert skewed.status == "resolved"
