@@ -4,6 +4,8 @@ Django's is named `messages` and is for the whole host, so that another applicat
 another Butler at another port, would read it and take it away.
 """
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
@@ -12,17 +14,19 @@ from django.http.response import HttpResponseBase
 
 
 class OwnCookieStorage(CookieStorage):
-    """In a cookie with the name and the path of the session's."""
+    """In a cookie that is named like the session's."""
 
     cookie_name = f"{settings.SESSION_COOKIE_NAME}_messages"
-
-    def _update_cookie(self, encoded_data: str, response: HttpResponseBase) -> None:
-        super()._update_cookie(encoded_data, response)
-        if self.cookie_name in response.cookies:
-            response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
 
 
 class MessageStorage(FallbackStorage):
     """In that cookie, and in the session what does not fit into it."""
 
     storage_classes = (OwnCookieStorage, SessionStorage)
+
+    def update(self, response: HttpResponseBase) -> list[Any] | None:
+        """Store or delete what is left; the cookie gets the path of the session's."""
+        left = super().update(response)
+        if cookie := response.cookies.get(OwnCookieStorage.cookie_name):
+            cookie["path"] = settings.SESSION_COOKIE_PATH
+        return left
