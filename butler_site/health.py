@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db import Error, connection
+from django.db import Error, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 QUEUE_PROCESS = "butler qcluster"
 WORKER_PROCESS = "butler work"
+_MEGABYTE_OF_ROWS = (
+    "SELECT count(*) FROM string_to_table(repeat(repeat('.', 1023) || ',', 1024), ',')"
+)
 QUEUE_SILENCE_MAX = timedelta(seconds=90)
 
 
@@ -67,15 +70,19 @@ def _unsealed_seconds() -> int | None:
 
 
 def database_writable() -> bool:
-    """Whether a transaction can be written to disk, not only begun.
+    """Whether a transaction can be written to disk, and tables can grow.
 
     A standby and a full disk accept connections and reads. An empty message in the write-ahead log
-    is written to disk like every commit and leaves no row behind.
+    is written to disk like every commit and leaves no row behind. Files of that log are there
+    before they are needed, so a full disk may still take it: a megabyte in a temporary file, which
+    PostgreSQL makes of rows that do not fit into `work_mem`, needs the room that tables need.
     """
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('transaction_read_only')")
         if cursor.fetchone() == ("on",):
             return False
+        cursor.execute("SET LOCAL work_mem = '64kB'")
+        cursor.execute(_MEGABYTE_OF_ROWS)
         cursor.execute("SELECT pg_logical_emit_message(true, 'butler', 'readyz')")
     return True
 

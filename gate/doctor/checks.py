@@ -1,5 +1,6 @@
 """The checks of an installation, in the order in which they are repaired."""
 
+import shutil
 import stat
 from datetime import datetime, timedelta
 from itertools import chain
@@ -21,6 +22,7 @@ from security.models import AuditEntry
 
 _DAY = timedelta(days=1)
 _CLOCK_MAX = timedelta(seconds=2)
+_FREE_BYTES_MIN, _FULL_BYTES = 2 * 10**9, 2 * 10**8
 _SWEEP_MAX = timedelta(minutes=10)
 _PRICES_MAX = timedelta(days=90)
 _BACKUP_MAX = timedelta(hours=26)
@@ -50,6 +52,16 @@ def clock(now: datetime) -> Finding:
             "Set both clocks by NTP.",
         )
     return ok("The clocks of this machine and of the database agree.")
+
+
+def disk(now: datetime) -> Finding:
+    """The folder of everything that is not code, where an embedded database is too, has room."""
+    free = shutil.disk_usage(settings.VAR_DIR).free
+    says = f"{free / 1e9:.1f} GB are free for {settings.VAR_DIR}."
+    if free >= _FREE_BYTES_MIN:
+        return ok(says)
+    found = warning if free >= _FULL_BYTES else failed
+    return found(says, "Make room there before nothing can be written: enlarge the disk.")
 
 
 def secrets(now: datetime) -> Finding:
@@ -154,6 +166,7 @@ def freezes(now: datetime) -> Finding:
 CHECKS: tuple[Check, ...] = (
     migrations,
     clock,
+    disk,
     secrets,
     file_modes,
     holds,

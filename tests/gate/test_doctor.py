@@ -4,6 +4,7 @@ import json
 import socket
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from django.core.management import call_command
@@ -53,6 +54,14 @@ def test_clocks_that_differ_are_found():
     now = timezone.now()
     assert state(checks.clock, now=now) == "ok"
     assert state(checks.clock, now=now + timedelta(seconds=60)) == "failed"
+
+
+def test_a_disk_that_is_nearly_full_is_found(monkeypatch):
+    """O61."""
+    for free, found in ((3 * 10**9, "ok"), (10**9, "warning"), (10**7, "failed")):
+        usage = SimpleNamespace(free=free)
+        monkeypatch.setattr(checks.shutil, "disk_usage", lambda path, usage=usage: usage)
+        assert state(checks.disk) == found
 
 
 def test_a_secret_that_cannot_be_read_is_found(people):

@@ -104,6 +104,18 @@ def test_not_ready_while_the_database_takes_no_writes(client, queue):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_not_ready_while_tables_cannot_grow(client, queue):
+    """O61: a full disk, whose log of transactions still has files that were made before."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET temp_file_limit = '512kB'")
+    try:
+        assert failed(client.get("/readyz")) == ["database_writable"]
+    finally:
+        connections.close_all()
+    assert failed(client.get("/readyz")) == []
+
+
+@pytest.mark.django_db(transaction=True)
 def test_not_ready_when_the_database_is_away(client, monkeypatch):
     connection.close()
     monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
