@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,7 +17,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 from django.core.management import CommandError
+from django.db import OperationalError, connection
 
+from butler_site.management.commands import up as up_command
 from butler_site.management.commands.up import Command
 from tests.database_template import copy_template
 
@@ -210,3 +213,26 @@ def test_a_database_that_does_not_answer_is_said_without_a_traceback(up, port):
     assert "The database cannot be used:" in said
     assert "Traceback" not in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError('could not extend file "base/1/2": No space left on device'),
+        OperationalError("the database system is in recovery mode"),
+    ],
+)
+def test_a_disk_that_fills_up_while_it_prepares_is_said(monkeypatch, error):
+    """O61."""
+    monkeypatch.setattr(connection, "ensure_connection", lambda: None)
+    says = f"The database cannot be used: {re.escape(str(error))}"
+    with pytest.raises(CommandError, match=says), up_command._database_needed():
+        raise error
+
+
+def test_a_place_that_cannot_be_told_to_commands_stops_nothing(settings, tmp_path, caplog):
+    """O61."""
+    settings.VAR_DIR = tmp_path / "gone"
+    with up_command._told({}):
+        pass
+    assert "do not know where it is" in caplog.text

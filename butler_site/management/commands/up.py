@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, call_command
-from django.db import Error, connection
+from django.db import Error, OperationalError, connection
 
 from butler_site import health
 from butler_site.checks import unknown_variables
@@ -42,8 +42,9 @@ class Command(BaseCommand):
         self._require_folder()
         self._claim()
         self._require_free_port()
-        self._prepare_database()
-        self._prepare_files()
+        with _database_needed():
+            self._prepare_database()
+            self._prepare_files()
         connection.close()
         programs, variables = _programs()
         self._environ = environ() | variables
@@ -96,10 +97,6 @@ class Command(BaseCommand):
             ) from None
 
     def _prepare_database(self) -> None:
-        try:
-            connection.ensure_connection()
-        except Error as error:
-            raise CommandError(f"The database cannot be used: {error}".strip()) from None
         if not health.migrations_applied():
             self._say("Bringing the tables up to date …")
             call_command("migrate", interactive=False, verbosity=0)
@@ -175,11 +172,32 @@ class Command(BaseCommand):
 
 
 @contextmanager
+def _database_needed() -> Iterator[None]:
+    """A server that is away, and a disk without room for what is prepared, are a sentence. An error
+    of a statement is a bug."""
+    try:
+        connection.ensure_connection()
+    except Error as error:
+        raise _unusable(error) from None
+    try:
+        yield
+    except OperationalError as error:
+        raise _unusable(error) from None
+
+
+def _unusable(error: Error) -> CommandError:
+    return CommandError(f"The database cannot be used: {error}".strip())
+
+
+@contextmanager
 def _told(addresses: dict[str, str]) -> Iterator[None]:
     """Tell commands that run beside this one where its programs are: the settings read the file."""
     file = settings.VAR_DIR / "up.env"
     addresses = {"PORT": str(settings.PORT), "BUTLER_PUBLIC_URL": settings.PUBLIC_URL} | addresses
-    file.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
+    try:
+        file.write_text("".join(f"{name}={value}\n" for name, value in addresses.items()))
+    except OSError as error:
+        logger.warning("Commands beside this one do not know where it is: %s", error)
     try:
         yield
     finally:
