@@ -1,5 +1,6 @@
 """`manage.py up` from an empty folder to an answer, and back to nothing."""
 
+import io
 import json
 import os
 import re
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError
 from django.db import OperationalError, connection
 
@@ -213,6 +215,21 @@ def test_a_database_that_does_not_answer_is_said_without_a_traceback(up, port):
     assert "The database cannot be used:" in said
     assert "Traceback" not in said
     assert "hunter2" not in said
+
+
+@pytest.mark.django_db
+def test_a_restored_house_gets_no_demo_fleet(monkeypatch, settings, tmp_path, people):
+    """O53: nor does another host of a database that is in use; a start that was cut off goes on."""
+    settings.VAR_DIR, settings.PRODUCTION = tmp_path, False
+    called = []
+    monkeypatch.setattr(up_command, "call_command", lambda name, **options: called.append(name))
+    person = User.objects.create_user("grace")
+    command = Command(stdout=io.StringIO())
+    command._prepare_files()
+    assert (called, list(tmp_path.iterdir())) == ([], [])
+    person.delete()
+    command._prepare_files()
+    assert called == ["load_demo_fleet", "load_demo_usage"]
 
 
 @pytest.mark.parametrize(

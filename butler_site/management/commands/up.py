@@ -14,6 +14,7 @@ from tempfile import TemporaryFile
 from urllib.parse import quote
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management import BaseCommand, CommandError, call_command
 from django.db import Error, OperationalError, connection
 
@@ -22,6 +23,7 @@ from butler_site.checks import unknown_variables
 from butler_site.first_admin import first_sign_in
 from common.single_instance import AlreadyRunning, claim
 from common.supervisor import Program, Supervisor
+from keys.models import Agent
 
 logger = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class Command(BaseCommand):
             call_command("collectstatic", interactive=False, verbosity=0)
             return
         marker = settings.VAR_DIR / "demo-fleet-loaded"
-        if not marker.exists():
+        if not marker.exists() and not _is_in_use():
             self._say("Loading the demo fleet and 60 days of made-up usage …")
             for name in _DEMO_COMMANDS:
                 call_command(name, verbosity=0)
@@ -169,6 +171,12 @@ class Command(BaseCommand):
         finally:
             self._demo_task_marker.unlink()
         return "  First task runs now in the sandbox: see the dashboard\n"
+
+
+def _is_in_use() -> bool:
+    """Whether people and agents are here although this folder has loaded no demo fleet: a restored
+    backup, or the database of another host. The first account is made after that fleet."""
+    return User.objects.exists() and Agent.objects.exists()
 
 
 @contextmanager
