@@ -1,9 +1,10 @@
 """The range of days that a page shows, read from its query parameters.
 
-`range=28d`, or `from=2026-11-01&to=2026-11-26`, both days included. What cannot be read gives the
-default, and a message that says so.
+`range=28d`, `month=2026-11`, or `from=2026-11-01&to=2026-11-26`, both days included. What cannot be
+read gives the default, and a message that says so.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,6 +28,7 @@ _MONTHS_MAX = 120
 # Before Butler, and before the calendar ends.
 _FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(9000, 1, 1)
 _DAY = timedelta(days=1)
+_MONTH = re.compile("[0-9]{4}-(0[1-9]|1[0-2])")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ def date_range(
     if "from" in query or "to" in query:
         if days := _days(query, today):
             return DateRange(*days, zone)
+    elif "month" in query:
+        if days := _month(query["month"]):
+            return DateRange(*days, zone)
     elif query.get("range", DEFAULT) in PRESETS:
         return _preset(query.get("range", DEFAULT), today, zone, fiscal_year_starts)
     message = "The dates cannot be read, so this month is shown."
@@ -107,6 +112,16 @@ def _days(query: Mapping[str, str], today: date) -> tuple[date, date] | None:
         return None
     is_range = _FIRST_DAY <= first <= last < _LAST_DAY
     return (first, last) if is_range and (last - first).days < _MONTHS_MAX * 31 else None
+
+
+def _month(text: str) -> tuple[date, date] | None:
+    """The first and the last day of `2026-11`; None if the text names no month."""
+    if not _MONTH.fullmatch(text):
+        return None
+    first = date(int(text[:4]) or 1, int(text[5:]), 1)
+    if not _FIRST_DAY <= first < _LAST_DAY:
+        return None
+    return first, (first + 31 * _DAY).replace(day=1) - _DAY
 
 
 def _preset(preset: str, today: date, zone: ZoneInfo, fiscal_year_starts: int) -> DateRange:

@@ -63,7 +63,8 @@ class Table:
     `shown` is how many of them the page has, where it has other rows too, such as sums.
     `file_columns`: the columns of files, where they are not those of the page. `facts`: what files
     say about the table beside its rows, by name. `file_totals`: the totals of files, where they are
-    not the sums of the rows.
+    not the sums of the rows. `message`: what of the query could not be read; the page shows another
+    table then, and says so, and there is no file.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Table:
     facts: Sequence[tuple[str, object]] = ()
     file_totals: Row = field(default_factory=dict)
     empty: str = "There is nothing to show."
+    message: str = ""
     # Before the names of its query parameters, where a page has several tables.
     prefix: str = ""
     named_by: str = ""

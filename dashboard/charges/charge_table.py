@@ -74,6 +74,7 @@ def table_of(user: Any, asked: ChargesQuery, query: Mapping[str, str]) -> Table:
         next_page=_place(shown[-1], sort) if more else "",
         every_row=lambda: _every_row(charges),
         empty="No charge was settled.",
+        message=asked.view.message,
     )
 
 

@@ -60,7 +60,7 @@ def charges_query(
         allocation = _number(query.get("allocation", ""))
     except ValueError as error:
         return ChargesQuery(replace(view, message=str(error)))
-    if allocation is not None and not query.keys() & {"range", "from", "to"}:
+    if allocation is not None and not query.keys() & {"range", "month", "from", "to"}:
         since = since or _BEGINNING
     if since is not None:
         until = until or _border_after(now)

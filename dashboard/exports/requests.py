@@ -56,6 +56,8 @@ def exported(*names: str) -> Callable[[View], View]:
 
 def _csv(request: HttpRequest, name: str, query: QueryDict) -> HttpResponseBase:
     content = _content(request, name, query)
+    if content.table.message:
+        return _unread(content)
     pieces = csv_files.csv_pieces(content, for_excel=request.GET.get("excel") == "1")
     return _as_file(
         StreamingHttpResponse(pieces, content_type=csv_files.MEDIA_TYPE), content, "csv"
@@ -64,6 +66,8 @@ def _csv(request: HttpRequest, name: str, query: QueryDict) -> HttpResponseBase:
 
 def _xlsx(request: HttpRequest, name: str, query: QueryDict) -> HttpResponseBase:
     content = _content(request, name, query)
+    if content.table.message:
+        return _unread(content)
     if content.table.is_capped or content.table.count > REQUEST_ROWS_MAX:
         return _ask(request, content)
     file = BytesIO()
@@ -78,6 +82,15 @@ _ANSWERS = {"csv": _csv, "xlsx": _xlsx}
 def _content(request: HttpRequest, name: str, query: QueryDict) -> Content:
     return content_of_page(
         _person(request), table=name, path=request.path, query=query, now=timezone.now()
+    )
+
+
+def _unread(content: Content) -> HttpResponse:
+    """No file: nobody sees in it that it is of other days or groups than were asked for."""
+    return HttpResponse(
+        f"{content.table.message} Correct the address: there is no file of it.",
+        status=400,
+        content_type="text/plain; charset=utf-8",
     )
 
 

@@ -59,6 +59,7 @@ def table_of(parts: Breakdown, query: Mapping[str, str]) -> Table:
             totals=_linked(view, headline(parts)),
             sort=f"-{view.metric}",
             empty="Nothing was spent in these days.",
+            message=view.message,
         ),
         query,
         page_rows=PAGE_GROUPS if view.subgroup else tables.PAGE_ROWS,

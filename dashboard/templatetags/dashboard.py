@@ -124,7 +124,7 @@ def chart(context: Context, chart: Chart) -> dict[str, Any]:
 def range_picker(context: Context, days: DateRange) -> dict[str, Any]:
     """`{% range_picker days %}`: in the top bar of a page that shows a range of days."""
     request = context["request"]
-    own = ("range", "from", "to")
+    own = ("range", "month", "from", "to")
     return {
         "days": days,
         "title": PRESETS.get(days.preset, ""),

@@ -38,8 +38,16 @@ COLUMNS = [
     Column("tokens", "Tokens", "tokens", total=True),
     Column("last", "Last call", "moment"),
 ]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1+1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"]
 FORMULAS += ["\N{FULLWIDTH EQUALS SIGN}1+1", "\N{FULLWIDTH COMMERCIAL AT}SUM(A1)"]
+INERT = [(name, f"'{name}") for name in FORMULAS]
+# O67: where a semicolon separates cells, and a quote within one does nothing.
+INERT += [("\n=1+1", "'\n'=1+1"), ("x;=1+1;", "x;'=1+1;"), ("x;-1", "x;'-1")]
+INERT += [
+    ("x\n=1+1", "x\n'=1+1"),
+    ("x;\N{FULLWIDTH EQUALS SIGN}1", "x;'\N{FULLWIDTH EQUALS SIGN}1"),
+]
+INERT += [(name, name) for name in ("a=b", "a; b", "a-b", "x; =1")]
 COSTS = [Decimal("0.000000001"), Decimal("4812.300000002"), Decimal("123456789.123456789")]
 
 
@@ -128,6 +136,19 @@ def test_a_csv_has_every_row_with_exact_figures(registered):
     assert answer["Content-Disposition"].startswith('attachment; filename="spend-20')
 
 
+@pytest.mark.parametrize("page", ["charges", "spend"])
+@pytest.mark.parametrize(
+    "query", ["from=2026-13-01", "from=2026-11-02&to=2026-11-01", "month=2026-1", "range=90"]
+)
+def test_days_that_cannot_be_read_give_no_file(admin_client, people, page, query):
+    """O67: an accountant would not see that it is of this month."""
+    for file_format in ("csv", "xlsx"):
+        answer = admin_client.get(f"/{page}?{query}&format={file_format}")
+        assert answer.status_code == 400
+        assert answer.content.decode().startswith("The dates cannot be read")
+    assert admin_client.get(f"/{page}?{query}").status_code == 200
+
+
 def test_only_excel_gets_a_mark_of_the_encoding(registered):
     registered(lambda *asked: spend())
     assert body(get(person(), "format=csv")).startswith(b"Agent")
@@ -147,13 +168,13 @@ def test_a_workbook_has_the_same_rows_and_the_facts_on_a_second_sheet(registered
     assert facts["Made by"] == "vera"
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_a_name_is_no_formula(registered, name):
+@pytest.mark.parametrize(("name", "inert"), INERT)
+def test_a_name_is_no_formula(registered, name, inert):
     registered(lambda *asked: spend(lambda: iter([{"agent": name, "cost": Decimal(-1)}])))
     user = person()
     raw = body(get(user, "format=csv")).decode()
     first = next(csv.reader(io.StringIO(raw.partition("\r\n")[2], newline="")))
-    assert first[:2] == [f"'{name}", "-1"]
+    assert first[:2] == [inert, "-1"]
     table, _ = sheets(body(get(user, "format=xlsx")))
     assert table[1][0][0] == "inlineStr"
     assert table[1][1] == ("n", "-1")

@@ -65,6 +65,13 @@ def test_the_previous_range_has_as_many_days():
         {"from": "0001-01-01"},
         {"from": "2026-01-01", "to": "9999-12-31"},
         {"from": "\x00", "to": "2026-01-01"},
+        {"month": "2026-13"},
+        {"month": "2026-1"},
+        {"month": "Oct 2026"},
+        {"month": "0000-01"},
+        {"month": "9999-12"},
+        {"month": "\u0662026-01"},
+        {"month": ""},
         {"from": "2000-01-01", "to": "2026-01-01"},
     ],
 )
@@ -77,6 +84,16 @@ def test_nonsense_gives_this_month_and_says_so(query):
 def test_only_days_that_can_be_shown_are_shown_by_day():
     assert not read({"from": "2026-07-01", "to": "2026-09-30"}).is_by_month
     assert read({"from": "2026-07-01", "to": "2026-10-01"}).is_by_month
+
+
+@pytest.mark.parametrize(
+    ("month", "last"), [("2026-10", 31), ("2026-02", 28), ("2028-02", 29), ("2026-12", 31)]
+)
+def test_a_month_has_its_days(month, last):
+    """O67: also one in which clocks change."""
+    days = read({"month": month})
+    assert (str(days.starts_on), days.ends_on.day) == (f"{month}-01", last)
+    assert (days.message, days.ends_on.month) == ("", days.starts_on.month)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
