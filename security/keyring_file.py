@@ -37,7 +37,8 @@ class VaultBusy(Refusal):
 def read(path: Path) -> Keyring:
     """The keyring in the file, which is created if missing and parsed again only if it changed.
 
-    Raises KeyringUnusable if others can read the file, or if it is malformed or has vanished.
+    Raises KeyringUnusable if others can read the file, or if it cannot be read, is malformed or has
+    vanished.
     """
     stamp = _stamp(path) or _create(path)
     cached = _cache.get(path)
@@ -136,7 +137,14 @@ def _as_json(keyring: Keyring) -> dict[str, Any]:
 
 
 def _parse(path: Path) -> Keyring:
-    with path.open() as handle:
+    try:
+        handle = path.open()
+    except OSError as error:
+        raise KeyringUnusable(
+            f"The vault key file {path} cannot be read ({os.strerror(error.errno or 0)}): run "
+            "Butler and its commands as the user to whom it belongs."
+        ) from None
+    with handle:
         mode = stat.S_IMODE(os.fstat(handle.fileno()).st_mode)
         if mode & 0o077:
             raise KeyringUnusable(

@@ -5,6 +5,6 @@
 """
 
 from common.embedded_postgres.binaries import EmbeddedPostgresFailed, programs
-from common.embedded_postgres.server import connection_settings, start
+from common.embedded_postgres.server import connection_settings, require_own_data, start
 
-__all__ = ["EmbeddedPostgresFailed", "connection_settings", "programs", "start"]
+__all__ = ["EmbeddedPostgresFailed", "connection_settings", "programs", "require_own_data", "start"]

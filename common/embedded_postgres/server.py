@@ -95,7 +95,7 @@ def _join(folder: Path) -> None:
         with _lock(folder):
             fcntl.flock(users, fcntl.LOCK_SH)
             if not _is_running(folder):
-                _refuse_other_owner(folder / "data")
+                require_own_data(folder)
                 _make_cluster(folder)
                 _start_server(folder)
             _make_database(folder)
@@ -106,11 +106,18 @@ def _join(folder: Path) -> None:
     _leave_at_exit(folder)
 
 
-def _refuse_other_owner(data: Path) -> None:
-    """PostgreSQL starts as the owner of its data only, whom root could be mistaken for."""
-    owner = server_user.owner()
-    if data.exists() and data.stat().st_uid != (owner.pw_uid if owner else os.geteuid()):
-        raise _other_owner(data)
+def require_own_data(folder: Path) -> None:
+    """Refuse data in `folder` that belong to another user than PostgreSQL would start as here.
+
+    root can join the server of another user, but what it writes beside it that user cannot read.
+    Raises EmbeddedPostgresFailed.
+    """
+    data, owner = folder / "data", server_user.owner()
+    try:
+        if data.exists() and data.stat().st_uid != (owner.pw_uid if owner else os.geteuid()):
+            raise _other_owner(data)
+    except PermissionError:
+        raise _other_owner(data) from None
 
 
 def _other_owner(folder: Path) -> EmbeddedPostgresFailed:

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
 
 from common import embedded_postgres
+from common.embedded_postgres import server
 from common.embedded_postgres.base import DatabaseWrapper
 from tests.common.embedded import running_server
 
@@ -123,3 +125,15 @@ def _settings(folder):
     defaults = {"AUTOCOMMIT": True, "OPTIONS": {}, "TIME_ZONE": None, "PASSWORD": ""}
     defaults |= {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": False}
     return defaults | embedded_postgres.connection_settings(folder)
+
+
+def test_data_of_another_user_are_refused(folder, monkeypatch):
+    """O58: also while that user's server runs, which root could join."""
+    embedded_postgres.require_own_data(folder)
+    (folder / "data").mkdir(parents=True)
+    own = (folder / "data").stat().st_uid
+    monkeypatch.setattr(server.server_user, "owner", lambda: SimpleNamespace(pw_uid=own))
+    embedded_postgres.require_own_data(folder)
+    monkeypatch.setattr(server.server_user, "owner", lambda: SimpleNamespace(pw_uid=own + 1))
+    with pytest.raises(embedded_postgres.EmbeddedPostgresFailed, match="belongs to another user"):
+        embedded_postgres.require_own_data(folder)

@@ -36,6 +36,13 @@ def test_a_file_open_to_others_is_refused_with_what_to_do(key_file, mode):
         keyring_sources.current()
 
 
+def test_a_file_that_cannot_be_read_is_refused_with_what_to_do(key_file):
+    """O58: for example one that root made in the folder of another user."""
+    key_file.mkdir(mode=0o700, parents=True)
+    with pytest.raises(KeyringUnusable, match="cannot be read .*as the user to whom it belongs"):
+        keyring_sources.current()
+
+
 def test_a_file_that_only_its_owner_may_read_is_fine(key_file):
     key_id = keyring_sources.current().sealing_id
     key_file.chmod(0o400)

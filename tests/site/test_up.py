@@ -217,6 +217,20 @@ def test_a_database_that_does_not_answer_is_said_without_a_traceback(up, port):
     assert "hunter2" not in said
 
 
+def test_the_folder_of_another_user_is_said(monkeypatch, settings, tmp_path):
+    """O58: root would leave files there that its owner cannot read."""
+    settings.VAR_DIR = tmp_path
+    settings.DATABASES = {"default": {"EMBEDDED_FOLDER": tmp_path / "postgres"}}
+
+    def refuse(folder):
+        raise up_command.EmbeddedPostgresFailed(f"{folder} belongs to another user")
+
+    Command()._require_folder()
+    monkeypatch.setattr(up_command, "require_own_data", refuse)
+    with pytest.raises(CommandError, match="postgres belongs to another user"):
+        Command()._require_folder()
+
+
 @pytest.mark.django_db
 def test_a_restored_house_gets_no_demo_fleet(monkeypatch, settings, tmp_path, people):
     """O53: nor does another host of a database that is in use; a start that was cut off goes on."""

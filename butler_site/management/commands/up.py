@@ -21,6 +21,7 @@ from django.db import Error, OperationalError, connection
 from butler_site import health
 from butler_site.checks import unknown_variables
 from butler_site.first_admin import first_sign_in
+from common.embedded_postgres import EmbeddedPostgresFailed, require_own_data
 from common.single_instance import AlreadyRunning, claim
 from common.supervisor import Program, Supervisor
 from keys.models import Agent
@@ -70,6 +71,12 @@ class Command(BaseCommand):
                 f"{folder} cannot be written to ({os.strerror(error.errno or 0)}): give this user "
                 "the right to, or set BUTLER_VAR_DIR to another folder."
             ) from None
+
+        if embedded := settings.DATABASES["default"].get("EMBEDDED_FOLDER"):
+            try:
+                require_own_data(embedded)
+            except EmbeddedPostgresFailed as error:
+                raise CommandError(str(error)) from None
 
     def _claim(self) -> None:
         try:
