@@ -86,7 +86,7 @@ def _content(request: HttpRequest, name: str, query: QueryDict) -> Content:
 
 
 def _unread(content: Content) -> HttpResponse:
-    """No file: nobody sees in it that it is of other days or groups than were asked for."""
+    """No file: it would not show that it is of other days or groups than were asked for."""
     return HttpResponse(
         f"{content.table.message} Correct the address: there is no file of it.",
         status=400,
