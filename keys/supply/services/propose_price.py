@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from keys.models import ApiKey
-from keys.reasons import REASON_MAX, check_reason
+from keys.reasons import check_reason
 from keys.refusals import ApiKeyNotFound
 from keys.supply import pricing
 from keys.supply.pricing import Rates
@@ -19,6 +19,7 @@ from security.actor import Actor
 from security.approvals import ApprovalKind
 from security.deciders import policy_of
 from security.models import Approval
+from security.reasons import REASON_MAX
 from security.refusals import ApprovalOutdated
 
 
