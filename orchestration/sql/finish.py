@@ -119,7 +119,9 @@ END_TASKS = Statement(
            status = CASE WHEN t.status = 'cancelling' THEN 'cancelled'
                          WHEN s.succeeded = s.n AND s.n > 0 THEN 'completed'
                          WHEN s.succeeded > 0 THEN 'partial'
-                         ELSE 'failed' END
+                         ELSE 'failed' END,
+           -- Who resumed or retried it is not why it ended.
+           status_reason = CASE t.status WHEN 'cancelling' THEN t.status_reason ELSE '' END
       FROM (SELECT task_id,
                    count(*) FILTER (WHERE position > 0
                        AND NOT (status = 'cancelled' AND error_kind = 'skipped')) AS n,

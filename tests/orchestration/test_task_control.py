@@ -154,6 +154,8 @@ def test_a_retry_runs_only_what_failed(ada):
         finish_attempt(start_attempts()[0], used=50)
     task.refresh_from_db()
     assert (task.status, task.used) == ("completed", 400)
+    # Who retried it is not why it ended.
+    assert task.status_reason == ""
     assert_finalized(task)
     with pytest.raises(NothingToRetry):
         services.retry_failed(task_id=task.pk, actor=ACTOR, now=NOON)
