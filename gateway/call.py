@@ -54,14 +54,15 @@ class Call:
     # Evidence for the settlement. `billable`: it was sent and not refused, so the provider may
     # charge for it. `complete`: its stream came to its end. `cut_unseen`: Butler closed its stream
     # after the client had left, and the model may have reasoned unseen. `reply`: the body of a
-    # whole answer; `report`: the usage in it. `cut_body`: a whole answer of which only a part came.
+    # whole answer; `report`: the usage in it. `whole_body`: what it is read from; it may have
+    # broken off.
     billable: bool = False
     complete: bool = False
     cut_unseen: bool = False
     meter: StreamMeter | None = None
     reply: bytes | None = None
     report: UsageReport | None = None
-    cut_body: AnswerBody | None = None
+    whole_body: AnswerBody | None = None
 
     recording: Recording = field(init=False)
     settling: asyncio.Task[SettlementResult] | None = None

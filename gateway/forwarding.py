@@ -123,7 +123,6 @@ async def _begin_answer(
         else:
             error = await _read_whole_answer(call)
     except Lost as lost:
-        call.cut_body = call.answer_body
         raise await _answer_lost(call) from lost
     if error is None:
         return stream, None
@@ -135,11 +134,17 @@ async def _read_whole_answer(call: Call) -> Any:
 
     Raises Lost. Refusal: UnusableAnswer.
     """
-    call.reply = upstream.scrub(await call.answer_body.read(), call.upstream)
+    call.reply = await _read_body(call)
     found = whole_answer.examine(call)
     if found and found.error is None:
         raise await _unusable(call, "with something that is not JSON, such as a web page")
     return found and found.error
+
+
+async def _read_body(call: Call) -> bytes:
+    """The whole body of the answer. Raises Lost."""
+    call.whole_body = call.answer_body
+    return upstream.scrub(await call.answer_body.read(), call.upstream)
 
 
 async def send(call: Call) -> ClientResponse:
@@ -191,9 +196,8 @@ async def reply(call: Call, response: ClientResponse) -> None:
     """Settle a call, and pass its whole answer to the client. Refusal: AnswerLost."""
     if call.reply is None:
         try:
-            call.reply = upstream.scrub(await call.answer_body.read(), call.upstream)
+            call.reply = await _read_body(call)
         except Lost as error:
-            call.cut_body = call.answer_body
             raise await _answer_lost(call) from error
     result = await settle(call)
     call.recording.add(call.reply)

@@ -10,7 +10,7 @@ from gateway import estimates, output_limits
 from gateway.answer_body import AnswerBody
 from gateway.call import Call
 from gateway.counts.beginnings import Beginning, beginnings, sized_beginnings
-from gateway.dialects import UsageReport
+from gateway.dialects import UsageReport, output_count
 from gateway.dialects.cut_json import closed
 from gateway.dialects.json_body import DECODE_ERRORS
 from gateway.dialects.service_tiers import service_tier_of
@@ -180,20 +180,24 @@ def _stream_evidence(call: Call) -> Usage | None:
 def _reply_evidence(call: Call) -> Usage | None:
     if call.reply is not None:
         return _evidence_in(call.reply, call)
-    return _cut_evidence(call.cut_body, call) if call.cut_body else None
+    return _cut_evidence(call.whole_body, call) if call.whole_body else None
 
 
 def _cut_evidence(body: AnswerBody, call: Call) -> Usage | None:
     """What the beginning of an answer says of the whole, which the provider has written and will
-    bill: as much more text as its header announces more bytes."""
-    beginning = body.beginning
-    usage = _evidence_in(closed(beginning), call)
+    bill: as much more text as its header announces more bytes, but for what stands behind the text,
+    which is about as long as what stands before it."""
+    reply = closed(body.beginning)
+    usage = _evidence_in(reply, call)
     if not usage.output_tokens:
         return None
-    if call.dialect.partial_usage(closed(beginning)):
+    if call.dialect.partial_usage(reply):
         return usage
-    missing = max(body.announced_size / len(beginning), 1)
-    return replace(usage, output_tokens=ceil(usage.output_tokens * missing))
+    size = output_count.text_size(reply, call.dialect.content_field)
+    beside = len(body.beginning) - size
+    whole_size = max(body.announced_size - 2 * beside, size)
+    most = call.output_max * call.parameters.choices
+    return replace(usage, output_tokens=min(ceil(usage.output_tokens * whole_size / size), most))
 
 
 def _evidence_in(reply: bytes, call: Call) -> Usage:

@@ -49,6 +49,15 @@ class StreamedText:
         return usage if usage.tokens else None
 
 
+def text_size(body: bytes, field: str) -> int:
+    """The bytes of the texts that `count_tokens` counts."""
+    try:
+        value = msgspec.json.decode(body, type=dict[str, Any]).get(field)
+    except DECODE_ERRORS:
+        return len(body)
+    return len("\n".join(_strings(value)).encode(errors="replace"))
+
+
 def count_tokens(body: bytes, field: str, *, model: ModelFacts) -> int:
     """The tokens of all texts under one field of a whole answer, as a best guess."""
     try:

@@ -233,6 +233,8 @@ CUT = {
     "in the usage": (CHAT, cut(WHOLE, '5, "total_tokens"'), 20, 301),
     "without a length": (CHAT, cut(WHOLE, "END", announces=False), 8, 301),
     "a message": (MESSAGES, cut(MESSAGE, "END"), 8, 430),
+    # Half a character in the text, which no reader of JSON takes.
+    "no text": (CHAT, cut({"choices": [{"text": "\ud800" + " one" * 300 + "END"}]}, "END"), 8, 301),
 }
 
 
