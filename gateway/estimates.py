@@ -43,8 +43,12 @@ def text_tokens(text: str, *, model: ModelFacts) -> int:
 
 def output_tokens(text: str, *, model: ModelFacts) -> int:
     """Tokens that the model wrote if `text` is all that was seen of its answer."""
-    unseen = _UNSEEN_REASONING if model.reasons_unseen else 0
-    return text_tokens(text, model=model) + unseen if text else 0
+    return text_tokens(text, model=model) + unseen_tokens(model) if text else 0
+
+
+def unseen_tokens(model: ModelFacts) -> int:
+    """Tokens that the model wrote before its answer, if it does not show its reasoning."""
+    return _UNSEEN_REASONING if model.reasons_unseen else 0
 
 
 def input_tokens(fields: Mapping[str, Raw], *, model: ModelFacts) -> int:

@@ -196,8 +196,9 @@ def _cut_evidence(body: AnswerBody, call: Call) -> Usage | None:
     size = output_count.text_size(reply, call.dialect.content_field)
     beside = len(body.beginning) - size
     whole_size = max(body.announced_size - 2 * beside, size)
-    most = call.output_max * call.parameters.choices
-    return replace(usage, output_tokens=min(ceil(usage.output_tokens * whole_size / size), most))
+    unseen = estimates.unseen_tokens(call.facts)
+    output = ceil((usage.output_tokens - unseen) * whole_size / size) + unseen
+    return replace(usage, output_tokens=min(output, call.output_max * call.parameters.choices))
 
 
 def _evidence_in(reply: bytes, call: Call) -> Usage:
