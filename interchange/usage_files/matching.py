@@ -88,12 +88,14 @@ def names_of(assignments: Iterable[str]) -> dict[str, str]:
 
 
 def match(rows: Sequence[UsageRow], *, names: UsageNames, now: datetime) -> Matches:
-    """What the rows are about. A row is the same session each time it is read, in
-    any file, with the same id, or with the same date, key, provider, model, agent, cost centre and
-    label."""
+    """What the rows are about. A row is the same session each time it is read, in any file, with
+    the same id, or with the same date, key, provider, model, agent, cost centre and label."""
     finder = _Finder(names)
     matched, wrong = [], []
-    for session_id, row in _numbered(rows):
+    for number, session_id, row in _numbered(rows):
+        if number > 1 and row.names.id:
+            wrong.append(Wrong(row.where, redact(f"Another row has the id {row.names.id}, too.")))
+            continue
         try:
             matched.append(finder.match(row, session_id=session_id, now=now))
         except WrongValue as refusal:
@@ -102,15 +104,15 @@ def match(rows: Sequence[UsageRow], *, names: UsageNames, now: datetime) -> Matc
     return Matches(matched, wrong)
 
 
-def _numbered(rows: Sequence[UsageRow]) -> Iterator[tuple[str, UsageRow]]:
-    """Each row with its session. Rows of one date that have the same names are numbered by their
-    figures, so that their order in the file does not matter."""
+def _numbered(rows: Sequence[UsageRow]) -> Iterator[tuple[int, str, UsageRow]]:
+    """Each row with its number and its session. Rows of one date that have the same names are
+    numbered by their figures, so that their order in the file does not matter."""
     alike = defaultdict(list)
     for row in rows:
         alike[_identity(row)].append(row)
     for identity, group in alike.items():
         for number, row in enumerate(sorted(group, key=_figures), 1):
-            yield f"{_SESSION}{_digest(identity)[:32]}-{number}", row
+            yield number, f"{_SESSION}{_digest(identity)[:32]}-{number}", row
 
 
 def _identity(row: UsageRow) -> tuple[str, ...]:

@@ -131,6 +131,10 @@ def test_rows_that_are_alike_are_as_many_as_the_file_has(fleet):
     assert imported("\n".join(lines[:2])).there == 1
 
 
+def test_an_id_is_of_one_row(fleet):
+    assert problems(CALLS.replace("r-2", "r-1")) == ["Line 3: Another row has the id r-1, too. ×1"]
+
+
 def test_a_sum_that_has_grown_since_is_refused(fleet):
     imported(DAYS)
 
