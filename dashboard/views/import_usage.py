@@ -85,7 +85,7 @@ def _imported(request: HttpRequest, asked: dict[str, Any], *, is_check: bool) ->
     source = UsageSource(
         name=file.name,
         content=file.read(interchange.USAGE_BYTES_MAX + 1),
-        columns=interchange.names_of(lines["column"]),
+        columns=interchange.columns_from(lines["column"]),
         names=UsageNames(
             api_keys=interchange.names_of(lines["key"]),
             agents=interchange.names_of(lines["agent"]),

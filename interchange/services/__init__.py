@@ -14,6 +14,7 @@ from interchange.services.import_keys import (
 from interchange.services.import_state import ImportResult, export_state, import_state
 from interchange.services.import_usage import UsageImport, UsageProblem, UsageSource, import_usage
 from interchange.usage_files.columns import FIELDS as USAGE_FIELDS
+from interchange.usage_files.columns import columns_from
 from interchange.usage_files.matching import UsageNames, names_of
 from interchange.usage_files.reading import BYTES_MAX as USAGE_BYTES_MAX
 
@@ -30,6 +31,7 @@ __all__ = [
     "UsageNames",
     "UsageProblem",
     "UsageSource",
+    "columns_from",
     "counts",
     "export_state",
     "import_keys",

@@ -1,9 +1,10 @@
 """The columns of a file of usage: what they are called here, and elsewhere."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from common.file_text import UnreadableError
+from keys.refusals import WrongValue
 
 # Each field with its headings in files of others, in small letters, with _ for all else.
 _HEADINGS = {
@@ -41,6 +42,17 @@ _FIELD_OF = {
     for field, headings in _HEADINGS.items()
     for heading in (field, *headings.split())
 }
+
+
+def columns_from(assignments: Iterable[str]) -> dict[str, str]:
+    """The mapping of `cost=Net price`, as `columns_of` takes it. Refusals: WrongValue."""
+    columns = {}
+    for assignment in assignments:
+        field, mark, heading = assignment.partition("=")
+        if not (mark and heading.strip()):
+            raise WrongValue(f"{assignment[:40]!r} is not FIELD=HEADING.", field="column")
+        columns[field.strip()] = heading.strip()
+    return columns
 
 
 def columns_of(headings: Sequence[str], asked: Mapping[str, str]) -> dict[str, str]:

@@ -52,6 +52,7 @@ def test_a_file_is_checked_and_then_imported(staff):
         (CSV, {}, "There is no API key production."),
         (CSV.replace("date", "when"), NAMES, "Say which column has the date"),
         (CSV, {**NAMES, "zone": "Mars/Base"}, "Mars/Base"),
+        (CSV, {**NAMES, "column": "cost"}, "is not FIELD=HEADING."),
         ("\0", NAMES, "NUL"),
     ],
 )

@@ -246,6 +246,10 @@ def test_a_file_that_cannot_be_read_says_why(fleet, text, said):
     assert said in refused.value.detail
 
 
+def test_a_heading_may_have_the_sign_of_an_assignment():
+    assert interchange.columns_from(["cost = Net = USD"]) == {"cost": "Net = USD"}
+
+
 def test_headings_and_numbers_can_be_said(fleet):
     outcome = imported(
         "Tag;Wer;Was;Schlüssel;Kosten\n1.2.2026;x;1.234;y;0,50\n",
@@ -362,6 +366,9 @@ def test_the_command_checks_first(fleet, tmp_path, capsys):
     path.write_text(DAYS.replace(",ada,", ",Writer,"))
     with pytest.raises(CommandError, match="2 rows cannot be imported. Nothing was written"):
         call_command("import_usage", str(path), "--apply")
+
+    with pytest.raises(CommandError, match="'cost' is not FIELD=HEADING"):
+        call_command("import_usage", str(path), "--column", "cost")
 
     arguments = [str(path), "--agent", "Writer=ada", "--key", "nvidia-1"]
     call_command("import_usage", *arguments)

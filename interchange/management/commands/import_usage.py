@@ -71,18 +71,18 @@ class Command(BaseCommand):
 
     def handle(self, *, file: Path, apply: bool, **options: Any) -> None:
         """Check the file, and import it if that is asked."""
-        source = UsageSource(
-            name=file.name,
-            content=_content(file),
-            columns=dict(each.partition("=")[::2] for each in options["column"]),
-            names=UsageNames(
-                api_keys=interchange.names_of(options["key"]),
-                agents=interchange.names_of(options["agent"]),
-                cost_centres=interchange.names_of(options["centre"]),
-            ),
-            zone=options["zone"],
-        )
         with refusals_as_command_errors(), stages(self.stdout) as begin:
+            source = UsageSource(
+                name=file.name,
+                content=_content(file),
+                columns=interchange.columns_from(options["column"]),
+                names=UsageNames(
+                    api_keys=interchange.names_of(options["key"]),
+                    agents=interchange.names_of(options["agent"]),
+                    cost_centres=interchange.names_of(options["centre"]),
+                ),
+                zone=options["zone"],
+            )
             outcome = interchange.import_usage(
                 source,
                 dry_run=not apply,
